@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import signal
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,8 +23,9 @@ from dockercise_prefect.collector import collector_paused
 from dockercise_prefect.orchestration.scheduling.decisions import Blocked, Decision, Ready, Skipped, StageEnd
 from dockercise_prefect.orchestration.scheduling.messages import Ended, Interrupted, Message, Paused, Rested, VolumeRead
 from dockercise_prefect.orchestration.scheduling.pause import Pause
-from dockercise_prefect.orchestration.scheduling.ports import BY_PREFECT, Control, Recorder, Reuse, TaskRun, TaskRuns
+from dockercise_prefect.orchestration.scheduling.ports import Control, Recorder, Reuse, TaskRun, TaskRuns
 from dockercise_prefect.orchestration.scheduling.schedule import Schedule
+from dockercise_prefect.orchestration.scheduling.stopping import Stopping
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
 from dockercise_prefect.quantities import shown_seconds
 from dockercise_prefect.runtime.stage.job import JobResult
@@ -40,9 +41,6 @@ KILL_SECONDS = 20.0
 
 INSISTENT_SECONDS = 3.0
 """The same, if the user has sent another signal since."""
-
-_WORKER = {signal.SIGTERM.name: BY_PREFECT, BY_PREFECT: signal.SIGTERM.name}
-"""Requests that come in pairs. Either can come first."""
 
 T = TypeVar("T", bound=TaskRun)
 
@@ -99,11 +97,8 @@ class Scheduler(Generic[T]):
         self._results: dict[StageName, JobResult] = {}
         self._reused: dict[StageName, JobResult] = {}
         self._began = time.monotonic()
-        self._stopped: str | None = None
-        self._over: str | None = None
+        self._stopping = Stopping()
         self._cleaning_since: float | None = None
-        self._interrupted_by: str | None = None
-        self._requests: Counter[str] = Counter()
         self._killed: float | None = None
         self._patience = KILL_SECONDS
 
@@ -114,7 +109,7 @@ class Scheduler(Generic[T]):
             What interrupted the run, for example the name of a signal; None if nothing did.
         """
         self._run(self._schedule.first)
-        return self._interrupted_by
+        return self._stopping.interrupted_by
 
     def clean_up(self, ends: Mapping[StageName, StageEnd], results: Mapping[StageName, JobResult], why: str) -> None:
         """Run the clean-up stages of a run whose process has died. Called in place of `execute`.
@@ -125,7 +120,8 @@ class Scheduler(Generic[T]):
             why: the reason why no other stage starts: `the run was cancelled by Prefect`.
         """
         self._results.update(results)
-        self._stopped, self._cleaning_since = why, time.monotonic()
+        self._stopping.stop(why)
+        self._cleaning_since = time.monotonic()
         self._schedule.stop()
         self._run(partial(self._schedule.resume, ends))
 
@@ -153,7 +149,7 @@ class Scheduler(Generic[T]):
     @property
     def signal_due(self) -> bool:
         """Whether the run was cancelled in Prefect, and a worker's SIGTERM for that may still come."""
-        return self._requests[BY_PREFECT] > self._requests[signal.SIGTERM.name]
+        return self._stopping.signal_due
 
     def _submit(self) -> None:
         while self._waiting and len(self._active) - len(self._pauses) < self._jobs:
@@ -173,7 +169,7 @@ class Scheduler(Generic[T]):
                 self._settle(stage)
             case Paused(pause):
                 self._pauses[pause.stage.name] = pause
-                if self._may_not_start(pause.stage):
+                if self._stopping.may_not_start(pause.stage):
                     pause.cut_short()
             case Rested(pause):
                 self._wait_for_slot(_Waiting(pause.stage, partial(self._resume, pause), pause.refuse))
@@ -190,30 +186,24 @@ class Scheduler(Generic[T]):
         self._take(Ready(stage) for stage in waiting.values())
 
     def _interrupt(self, by: str) -> None:
-        if self._is_the_same_request(by):
+        if not self._stopping.is_new(by):
             return
         if self._killed is not None:
             self._patience = INSISTENT_SECONDS
-        elif self._stopped is not None:
+        elif self._stopping.reason is not None:
             self._kill()
-        self._interrupted_by = by
+        self._stopping.interrupted_by = by
         self._record.run_cancelled(by)
         reason = f"the run was cancelled by {by}"
         self._stop(reason, Stop(StageStatus.CANCELLED, f"cancelled: {reason}"))
 
-    def _is_the_same_request(self, by: str) -> bool:
-        """Whether it has been made already: a worker sends SIGTERM because the run is cancelled in Prefect."""
-        self._requests[by] += 1
-        other = _WORKER.get(by)
-        return other is not None and self._requests[by] <= self._requests[other]
-
     def _watch_the_time(self) -> None:
         now = time.monotonic()
         timeout = self._pipeline.timeout
-        if timeout is not None and self._stopped is None and now - self._began > timeout:
+        if timeout is not None and self._stopping.reason is None and now - self._began > timeout:
             reason = f"the run timed out after {shown_seconds(timeout)}"
             self._stop(reason, Stop(StageStatus.TIMED_OUT, f"timed out: {reason}"))
-        if self._stopped is not None and self._over is None:
+        if self._stopping.reason is not None and self._stopping.over is None:
             if self._cleaning_since is None and all(stage.when.cleans_up for stage in self._active.values()):
                 self._cleaning_since = now
             if self._cleaning_since is not None and now - self._cleaning_since > self._pipeline.cleanup_grace:
@@ -244,7 +234,7 @@ class Scheduler(Generic[T]):
             decision = next(pending[-1], None)
             if decision is None:
                 pending.pop()
-            elif isinstance(decision, Ready) and not self._may_not_start(decision.stage):
+            elif isinstance(decision, Ready) and not self._stopping.may_not_start(decision.stage):
                 pending.append(self._begin(decision.stage))
             else:
                 self._carry_out(decision)
@@ -270,12 +260,12 @@ class Scheduler(Generic[T]):
             case Skipped(stage, why, because):
                 self._never(stage, StageStatus.SKIPPED, f"skipped: {why}", because)
             case Blocked(stage, None):
-                self._record.stage_never_ran(stage, StageStatus.NOT_STARTED, self._why_not(stage), None, None)
+                self._record.stage_never_ran(stage, StageStatus.NOT_STARTED, self._stopping.why_not(stage), None, None)
             case Blocked(stage, because):
                 self._never(stage, StageStatus.NOT_STARTED, f"not started: {because} failed", because)
 
     def _wait_for_slot(self, waiting: _Waiting) -> None:
-        if self._may_not_start(waiting.stage):
+        if self._stopping.may_not_start(waiting.stage):
             waiting.refuse()
         else:
             self._waiting.append(waiting)
@@ -301,7 +291,7 @@ class Scheduler(Generic[T]):
 
     def _never_started(self, stage: Stage) -> None:
         """A stage that was ready will never start, because the run was stopped."""
-        self._record.stage_never_ran(stage, StageStatus.NOT_STARTED, self._why_not(stage), None, None)
+        self._record.stage_never_ran(stage, StageStatus.NOT_STARTED, self._stopping.why_not(stage), None, None)
         self._take(self._schedule.settle(stage.name, StageEnd(StageStatus.NOT_STARTED)))
 
     def _never(self, stage: Stage, status: StageStatus, message: str, because: StageName | None) -> None:
@@ -326,25 +316,17 @@ class Scheduler(Generic[T]):
                 reused = self._pipeline.by_name[name]
                 self._record.reused_shown(reused, self._shown(reused, StageStatus.CACHED, self._reused[name].message or ""))
 
-    def _may_not_start(self, stage: Stage) -> bool:
-        return self._over is not None or (self._stopped is not None and not stage.when.cleans_up)
-
-    def _why_not(self, stage: Stage) -> str:
-        reason = self._over if stage.when.cleans_up and self._over else self._stopped
-        return f"not started: {reason}"
-
     def _stop(self, reason: str, stop: Stop) -> None:
         """Stop ordinary stages. Clean-up stages go on, and may still start."""
-        if self._stopped is None:
-            self._stopped = reason
+        if self._stopping.reason is None:
+            self._stopping.stop(reason)
             self._schedule.stop()
             self._control.stop(reason, stop)
             self._refuse_what_may_not_start()
 
     def _end(self, reason: str) -> None:
         """From here on, nothing starts any more."""
-        self._stopped = self._stopped or reason
-        self._over = reason
+        self._stopping.end(reason)
         self._schedule.end()
         self._refuse_what_may_not_start()
 
@@ -356,7 +338,7 @@ class Scheduler(Generic[T]):
     def _refuse_what_may_not_start(self) -> None:
         self._decide_open()
         for pause in self._pauses.values():
-            if self._may_not_start(pause.stage):
+            if self._stopping.may_not_start(pause.stage):
                 pause.cut_short()
         waiting, self._waiting = self._waiting, deque()
         for one in waiting:
