@@ -12,6 +12,7 @@ from typing import Any
 from dockercise_prefect.compiler.reading import (
     builds,
     caching,
+    entrypoint,
     lifecycle,
     mounts,
     names,
@@ -60,6 +61,11 @@ SETTINGS: Mapping[str, Setting] = {
     "shell": Setting("shell", lifecycle.shell, "What runs the script instead of `/bin/sh`: `bash`, `[bash, -eo, pipefail]`."),
     "cache": Setting(
         "cache", caching.cache, "`true`, `7d`, or `{for, salt, also}`: spared while nothing it is made from has changed."
+    ),
+    "entrypoint": Setting(
+        "entrypoint",
+        entrypoint.entrypoint,
+        "The program that gets the words of `run`; `true` for the image's own.",
     ),
     "sudo": Setting("sudo", values.boolean, "Programs such as `sudo` may get rights that the stage's user does not have."),
 }
@@ -135,7 +141,6 @@ LATER_IN_STAGES: Mapping[str, str] = {
     "approve": "run the stages up to here first, and the others in a second run",
     "concurrency": "`dockercise run --jobs N` sets how many stages run at once",
     "artifacts": "what a stage leaves in `$OUT` is kept, and `vol: STAGE` gives it to another stage",
-    "entrypoint": "`run` replaces the image's entrypoint and command",
 }
 """Keys of a stage that are planned for later, and what can be written until then."""
 

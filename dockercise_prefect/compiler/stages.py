@@ -13,7 +13,7 @@ from dockercise_prefect.compiler.meta import Meta
 from dockercise_prefect.compiler.reading.builds import Builds, PlacedBuild
 from dockercise_prefect.compiler.reading.mounts import Mounts, PlacedMount
 from dockercise_prefect.compiler.reading.names import stage_name_problem
-from dockercise_prefect.compiler.reading.scripts import script
+from dockercise_prefect.compiler.reading.scripts import arguments, script
 from dockercise_prefect.compiler.reading.values import Field, Script, boolean, image, text, texts
 from dockercise_prefect.compiler.reading.variables import Variable, Variables
 from dockercise_prefect.compiler.spelling.key_checks import check_keys
@@ -129,6 +129,8 @@ class StageReader:
             self._check_run(name, fields, has_image=img is not None, builds=build is not None)
         settings = {**self._meta.settings, **read_settings(name, by_key, self._findings)}
         settings["image"] = None if img is None else self._image(name, img)
+        if settings.get("entrypoint") is not None:
+            self._check_entrypoint(name, fields)
         placed_build = self._builds.read(build) if build else None
         env = self._variables.read([fields["env"]]) if "env" in fields else {}
         if placed_build is not None:
@@ -148,7 +150,7 @@ class StageReader:
         return Draft(
             name=name,
             place=place,
-            run=script(fields["run"]) if "run" in fields else None,
+            run=self._run(fields["run"], settings) if "run" in fields else None,
             build=placed_build,
             env=env,
             mounts=mounts,
@@ -157,10 +159,22 @@ class StageReader:
             settings=settings,
             starts_container=img is not None or (build is not None and "run" in fields),
             leaves_image=img is not None or build is not None,
-            implicit=is_posix_shell(settings.get("shell") or ()) and self._implicit(fields.get("implicit")),
+            implicit=_is_script(settings) and self._implicit(fields.get("implicit")),
             dir_place=self._dir_place(by_key),
             cache_place=fields["cache"].place if "cache" in fields else None,
         )
+
+    def _run(self, field: Field, settings: MappingOf[str, Any]) -> Script | None:
+        return script(field) if settings.get("entrypoint") is None else arguments(field)
+
+    def _check_entrypoint(self, name: StageName, fields: MappingOf[str, Field]) -> None:
+        if "shell" in fields:
+            self._findings.error(
+                Code.TWO_PROGRAMS,
+                f"{name}: `entrypoint` and `shell` both say which program gets `run`",
+                fields["shell"].place,
+                hint="remove one: a shell runs a script, and an entrypoint gets the words of `run` as arguments",
+            )
 
     def _implicit(self, field: Field | None) -> bool:
         written = boolean(field) if field else None
@@ -288,6 +302,11 @@ class StageReader:
             hint = hint or self._names.hint(name)
             self._findings.error(Code.UNKNOWN_STAGE, f"{what} `{name}`, which is not a stage", place, hint=hint)
         return False
+
+
+def _is_script(settings: MappingOf[str, Any]) -> bool:
+    """Whether `run` is a script in the language of `/bin/sh`."""
+    return settings.get("entrypoint") is None and is_posix_shell(settings.get("shell") or ())
 
 
 def report_missing_images(drafts: MappingOf[StageName, Draft], findings: Findings) -> None:

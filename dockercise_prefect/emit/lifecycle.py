@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
 from dockercise_prefect.emit.calls import bracketed, call
@@ -34,6 +35,9 @@ def stage_arguments(stage: Stage) -> Iterator[tuple[str, str]]:
     if stage.shell:
         # Not `shell`: linters take an argument of that name for a call of a subprocess.
         yield "interpreter", bracketed([one_line(word) for word in stage.shell], indent=4, before="interpreter=")
+    if stage.entrypoint is not None:
+        words = [one_line(word) for word in stage.entrypoint]
+        yield "entrypoint", bracketed(words, indent=4, before="entrypoint=")
     if stage.cache is not None:
         yield "cache", _cache(stage.cache)
 
@@ -68,6 +72,8 @@ def stage_in_words(stage: Stage) -> Iterator[tuple[str, str]]:
         yield "stopGrace", f"{shown_seconds(stage.stop_grace)} between SIGTERM and SIGKILL"
     if stage.shell:
         yield "shell", " ".join(stage.shell)
+    if stage.entrypoint is not None:
+        yield "entrypoint", shlex.join(stage.entrypoint) or "the image's own"
     if stage.cache is not None:
         yield "cache", "; ".join(_cache_in_words(stage.cache))
 

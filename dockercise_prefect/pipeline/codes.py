@@ -76,6 +76,7 @@ class Code(StrEnum):
     TOO_MANY_STAGES = "DK076", "not trusted: more stages would run than are allowed"
     PACKAGE_REFUSED = "DK077", "not trusted: the pipeline uses a package"
     GAINS_RIGHTS = "DK078", "not trusted: programs of a stage may gain rights"
+    TWO_PROGRAMS = "DK098", "a stage has an `entrypoint` and a `shell`"
     IGNORES_NOTHING = "DK100", "lint: a comment ignores something that is not a lint rule"
     RUNS_ON_NO_PUSH = "DK101", "lint: other stages have `triggers`, but this one never runs on a push"
     VALUE_IS_EMPTY = "DK102", "lint: `env` uses the value of a stage that prints nothing"

@@ -157,6 +157,7 @@ def stage(
     retries: int | Retries | None = None,
     stop_grace: float = STOP_GRACE,
     interpreter: Sequence[str] = (),
+    entrypoint: Sequence[str] | None = None,
     sudo: bool = False,
     cache: bool | Cache = False,
     at: str | None = None,
@@ -179,6 +180,7 @@ def stage(
         retries: a number, or `retries(…)`.
         stop_grace: seconds between SIGTERM and SIGKILL.
         interpreter: the command that runs the script instead of `/bin/sh` (`shell`).
+        entrypoint: the program that gets the words of `run` as arguments; empty for the image's own entrypoint.
         sudo: whether programs such as `sudo` may get rights that the stage's user does not have.
         cache: `True`, or `cache(…)`.
         at: `path:line:column` of the YAML that the stage was compiled from.
@@ -231,6 +233,7 @@ def stage(
         retries=Retries(retries) if isinstance(retries, int) else retries,
         stop_grace=stop_grace,
         shell=tuple(interpreter),
+        entrypoint=None if entrypoint is None else tuple(entrypoint),
         sudo=sudo,
         cache=(Cache() if cache else None) if isinstance(cache, bool) else cache,
         place=None if at is None else Place.parse(at),

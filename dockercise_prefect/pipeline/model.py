@@ -115,6 +115,8 @@ class Stage:
         stop_grace: seconds between SIGTERM and SIGKILL.
         when: the conditions under which the stage runs.
         shell: the command that runs the script instead of `/bin/sh`; empty for `/bin/sh`.
+        entrypoint: the program that gets the words of `run` as arguments, and its first arguments; empty for the image's own
+            entrypoint; None if a shell runs the script.
         sudo: whether programs such as `sudo` may get rights that the stage's user does not have.
         cache: whether it may be reused; None for no.
         place: where the stage was written.
@@ -143,6 +145,7 @@ class Stage:
     stop_grace: float = STOP_GRACE
     when: When = ORDINARY
     shell: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] | None = None
     sudo: bool = False
     cache: Cache | None = None
     place: Place | None = None
@@ -151,6 +154,11 @@ class Stage:
     def starts_container(self) -> bool:
         """Whether something runs in a container. A stage that only joins others, or only builds, does not start one."""
         return self.image is not None or (self.build is not None and self.run is not None)
+
+    @property
+    def script(self) -> str | None:
+        """What `shell` runs; None if there is no `run`, or if an entrypoint gets its words."""
+        return self.run if self.entrypoint is None else None
 
     @property
     def joins_only(self) -> bool:

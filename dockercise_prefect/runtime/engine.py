@@ -51,6 +51,7 @@ class ResolvedImage:
         digest: what the results record: the repository digest if there is one, else the id.
         user: the image's own user; empty for root.
         command: its entrypoint and command, joined.
+        entrypoint: its entrypoint alone.
         platform: what it runs on, such as `linux/amd64`. The repository digest can be that of images for several platforms.
     """
 
@@ -60,6 +61,7 @@ class ResolvedImage:
     user: str
     command: tuple[str, ...]
     platform: str = ""
+    entrypoint: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,7 @@ def _may_read_output(subject: Subject, stage: Stage) -> bool:
     if stage.run is None:
         return not isinstance(stage.image, ImageReference)
     commands = subject.commands(stage)
-    if commands is None or _OUT.search(stage.run):
+    if stage.entrypoint is not None or commands is None or _OUT.search(stage.run):
         return True
     return any(
         bool(command.words) and (command.name is None or "/" in command.name or _INTERPRETERS.match(command.name) is not None)

@@ -55,7 +55,7 @@ def _literals(written: Written) -> Iterator[Scalar]:
 def doubles_the_dollar(subject: Subject) -> Iterator[Diagnostic]:
     """DK112: `$${NAME}` in a script. Other programs use it to escape the `$`, but in a shell `$$` is the id of the process."""
     for stage in subject.pipeline:
-        script = subject.script(stage) if "$$" in (stage.run or "") else None
+        script = subject.script(stage) if "$$" in (stage.script or "") else None
         for offset in _doubled(script.statements) if script is not None else ():
             yield warning(
                 Code.DOUBLES_THE_DOLLAR,

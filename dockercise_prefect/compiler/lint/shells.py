@@ -34,7 +34,7 @@ _ENDS = {
 def shebang_without_effect(subject: Subject) -> Iterator[Diagnostic]:
     """DK113: a script begins with `#!`, with another interpreter or options, and both are ignored."""
     for stage in subject.pipeline:
-        first = (stage.run or "").partition("\n")[0].rstrip("\r")
+        first = (stage.script or "").partition("\n")[0].rstrip("\r")
         if first.startswith("#!") and not _NO_CHANGE.match(first):
             yield warning(
                 Code.SHEBANG_WITHOUT_EFFECT,

@@ -49,14 +49,14 @@ class Subject:
 
     def script(self, stage: Stage) -> Script | None:
         """The stage's script; None if it has no script, one with too deep nesting, or one for another kind of shell."""
-        if stage.run is None or not is_posix_shell(stage.shell):
+        if stage.script is None or not is_posix_shell(stage.shell):
             return None
-        if stage.run not in self._scripts:
+        if stage.script not in self._scripts:
             try:
-                self._scripts[stage.run] = read(stage.run)
+                self._scripts[stage.script] = read(stage.script)
             except TooDeepError:
-                self._scripts[stage.run] = None
-        return self._scripts[stage.run]
+                self._scripts[stage.script] = None
+        return self._scripts[stage.script]
 
     def commands(self, stage: Stage) -> tuple[Command, ...] | None:
         """The commands of the stage's script; None if it has no script, or one that is not understood."""
@@ -73,7 +73,7 @@ class Subject:
 
     def infers(self, stage: Stage) -> bool:
         """Whether the compiler looks for other stages' names in the stage's script."""
-        if not is_posix_shell(stage.shell):
+        if stage.entrypoint is not None or not is_posix_shell(stage.shell):
             return False
         _, general = self._document.meta.get("implicit", (None, None))
         own = self._bodies.get(stage.name, {}).get("implicit")

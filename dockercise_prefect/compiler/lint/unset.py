@@ -23,9 +23,9 @@ def nothing_sets(subject: Subject) -> Iterator[Diagnostic]:
 
     others = _OfStages(subject.pipeline)
     for stage in subject.pipeline:
-        if stage.run is None or "$" not in stage.run:
+        if stage.script is None or "$" not in stage.script:
             continue
-        for name, use in _unset(mentions(stage.run, stage.working_dir)):
+        for name, use in _unset(mentions(stage.script, stage.working_dir)):
             if name in stage.env or is_environment(name) or (subject.infers(stage) and others.has(name, stage)):
                 continue
             yield warning(

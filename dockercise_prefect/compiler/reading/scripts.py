@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence as SequenceOf
+
 from dockercise_prefect.compiler.reading.shapes import ANY, TEXT, Schema, matcher
 from dockercise_prefect.compiler.reading.values import Field, Script, reads, scalars
 from dockercise_prefect.frontend.nodes import Scalar
 from dockercise_prefect.frontend.nodes import Sequence as List
+from dockercise_prefect.pipeline.shells import words_of
 
 _COMPARISON = "=|==|!=|-(?:eq|ne|lt|le|gt|ge|nt|ot|ef)"
 
@@ -13,8 +16,7 @@ _TEST_SOURCE = rf"-[A-Za-z] +[^ \n]+ *|[^ \n[]+ +(?:{_COMPARISON}) +[^ \n]+ *"
 _TEST = matcher(_TEST_SOURCE)
 """The only item of a list that was meant as a test: YAML read the brackets of the test as those of a list."""
 
-_DASH_SOURCE = r"-[^ \n][\s\S]*"
-_DASH = matcher(_DASH_SOURCE)
+_DASH = matcher(r"-[^ \n][\s\S]*")
 """A text that was meant as an item of a list, but has no space after the dash. No command begins like this.
 
 Items of a list may begin like this: they can continue a line that ends with a backslash.
@@ -32,8 +34,7 @@ def _texts(source: str) -> Schema:
     {
         "anyOf": [
             {
-                **TEXT,
-                "not": _texts(_DASH_SOURCE),
+                **TEXT,  # what begins with a dash is no command, but it may be an argument for an `entrypoint`
                 "patternErrorMessage": "this is empty; leave `run` out to run the image's own command",
             },
             {"type": "array", "items": ANY, "contains": TEXT, "not": {"maxItems": 1, "items": _texts(_TEST_SOURCE)}},
@@ -45,6 +46,22 @@ def script(field: Field) -> Script | None:
     lines = scalars(field)
     if len(lines) == 1:
         _check(lines[0], field)
+    return _joined(lines, field)
+
+
+def arguments(field: Field) -> Script | None:
+    """The words that an `entrypoint` gets as arguments, as a shell writes them. A list is joined by newlines."""
+    found = _joined(scalars(field), field)
+    try:
+        words_of(found.text if found else "")
+    except ValueError:
+        field.wrong_value(
+            "a quote is not closed", "with `entrypoint`, `run` is split into arguments as a shell splits words; close the quote"
+        )
+    return found
+
+
+def _joined(lines: SequenceOf[Scalar], field: Field) -> Script | None:
     if any(line.text.strip() for line in lines):
         return Script(tuple((line.text, line.place) for line in lines))
     if lines or (isinstance(field.node, List) and not field.node.items):

@@ -34,6 +34,8 @@ def lifecycle_of_stage(stage: Stage) -> Json:
         entry["when"] = _when_to_json(stage.when)
     if stage.shell:
         entry["shell"] = list(stage.shell)
+    if stage.entrypoint is not None:
+        entry["entrypoint"] = list(stage.entrypoint)
     if stage.cache is not None:
         entry["cache"] = {"for": stage.cache.max_age, "salt": stage.cache.salt, "also": list(stage.cache.also)}
     return entry
@@ -50,6 +52,7 @@ def stage_lifecycle_from_json(entry: Json) -> dict[str, Any]:
         "stop_grace": entry.get("stop_grace", STOP_GRACE),
         "when": _when_from_json(entry["when"]) if "when" in entry else ORDINARY,
         "shell": tuple(entry.get("shell", ())),
+        "entrypoint": tuple(entry["entrypoint"]) if "entrypoint" in entry else None,
         "cache": _cache_from_json(entry["cache"]) if "cache" in entry else None,
     }
 

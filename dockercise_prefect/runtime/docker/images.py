@@ -135,6 +135,7 @@ def resolved_image(ref: str, reference: Reference, image: Mapping[str, Any]) -> 
         user=config.get("User") or "",
         command=(*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())),
         platform=_platform(image),
+        entrypoint=tuple(config.get("Entrypoint") or ()),
     )
 
 

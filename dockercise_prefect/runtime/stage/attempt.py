@@ -11,6 +11,7 @@ from functools import partial
 from dockercise_prefect.archives.tarball import File
 from dockercise_prefect.errors import DockerciseError, EngineError, StageError
 from dockercise_prefect.pipeline import CODE, Build, StageName
+from dockercise_prefect.pipeline.shells import words_of
 from dockercise_prefect.runtime.cleanup.labels import Labels, attempt_labels
 from dockercise_prefect.runtime.copying.copies import OverlayPlan
 from dockercise_prefect.runtime.engine import ContainerMount, ContainerSpec, ContainerVanishedError, ResolvedImage
@@ -19,7 +20,7 @@ from dockercise_prefect.runtime.files.output import Printed
 from dockercise_prefect.runtime.files.users import is_root, look_up
 from dockercise_prefect.runtime.files.volumes import Volumes
 from dockercise_prefect.runtime.overlay import FOLDERS, NEW, WRITABLE_FOR_ALL, Overlay, Root
-from dockercise_prefect.runtime.stage.boot import SHELL, Launch, launch
+from dockercise_prefect.runtime.stage.boot import SHELL, Launch, launch, launch_program
 from dockercise_prefect.runtime.stage.building import Building
 from dockercise_prefect.runtime.stage.capture import Capture
 from dockercise_prefect.runtime.stage.images import made_image, words_for_image
@@ -169,7 +170,11 @@ class StageAttempt:
         return verdict
 
     def _launch(self, image: ResolvedImage, variables: Variables) -> Launch:
-        return launch(self._stage.run, image, variables.unseen, self._stage.shell)
+        stage = self._stage
+        if stage.entrypoint is not None and (stage.entrypoint or stage.run is not None):
+            program = (*(stage.entrypoint or image.entrypoint), *words_of(stage.run or ""))
+            return launch_program(program, variables.unseen)
+        return launch(stage.run, image, variables.unseen, stage.shell)
 
     def _left_image(self, container: str, image: ResolvedImage) -> ResolvedImage:
         """An image made from what the stage left in its container."""

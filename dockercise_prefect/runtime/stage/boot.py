@@ -99,19 +99,26 @@ def launch(script: str | None, image: ResolvedImage, variables: Mapping[str, byt
         interpreter: the command that runs the script instead of `/bin/sh`; another program than a shell gets it as a file.
     """
     if script is None:
-        return _launched(image.command, variables)
+        return launch_program(image.command, variables)
     text = script.encode("utf-8", "surrogateescape")
     command = tuple(interpreter) or (SHELL,)
     if is_posix_shell(interpreter):
         command = (*command, "-e")
         if len(text) <= LONGEST_ARGUMENT:
-            return _launched((*command, "-c", script), variables)
+            return launch_program((*command, "-c", script), variables)
     path = f"/.dockercise-{secrets.token_hex(8)}/script"
-    return replace(_launched((*command, path), variables), script=(path, text))
+    return replace(launch_program((*command, path), variables), script=(path, text))
 
 
-def _launched(command: tuple[str, ...], variables: Mapping[str, bytes]) -> Launch:
-    """Through a boot only if there are variables to pass, since the boot needs a shell and a connection for its input."""
+def launch_program(command: tuple[str, ...], variables: Mapping[str, bytes]) -> Launch:
+    """The command and the input for a program.
+
+    It starts through a boot only if there are variables to pass, since the boot needs a shell and a connection for its input.
+
+    Args:
+        command: the program and its arguments.
+        variables: as for `launch`.
+    """
     if not variables:
         return Launch(command)
     marker = secrets.token_hex(16)

@@ -6,6 +6,7 @@ long lines. They come in a file, which the boot empties as soon as it has read i
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,7 +15,7 @@ from typing import Final
 
 from dockercise_prefect.archives.tarball import File, tar_stream
 from dockercise_prefect.pipeline import Stage
-from dockercise_prefect.pipeline.shells import is_posix_shell
+from dockercise_prefect.pipeline.shells import is_posix_shell, words_of
 from dockercise_prefect.runtime.dialogue import Dialogue, InteractiveEngine
 from dockercise_prefect.runtime.engine import ContainerMount, ContainerSpec, ResolvedImage
 from dockercise_prefect.runtime.stage.attempt import StageAttempt, run_attempt
@@ -68,9 +69,11 @@ def program(shell: Sequence[str]) -> tuple[str, ...]:
 
 
 def how_to_run(stage: Stage) -> str | None:
-    """The command that runs the script as the stage does; None for a stage without a script."""
+    """The command that runs the script as the stage does; None for a stage without a script, or with its image's entrypoint."""
     if stage.run is None:
         return None
+    if stage.entrypoint is not None:
+        return shlex.join((*stage.entrypoint, *words_of(stage.run))) if stage.entrypoint else None
     shell = stage.shell or ("sh",)
     return " ".join((*shell, "-e", SCRIPT) if is_posix_shell(stage.shell) else (*shell, SCRIPT))
 
