@@ -17,6 +17,7 @@ from dockercise_prefect.compiler.reading import (
     mounts,
     names,
     scripts,
+    secret_files,
     secrets,
     switches,
     values,
@@ -92,6 +93,7 @@ OWN: Mapping[str, Key] = {
         "Mounts: `STAGE`, `STAGE:/path`, `code`, `code/folder`, `/host/path:/path`, `./folder:/path`, `volume:/path`.",
     ),
     "on": Key(names.REFERENCE, "Work in a private copy of that stage's volume, or of `code`."),
+    "secrets": Key(secret_files.SCHEMA, "Variables from outside as files, for the stage's user alone: `NAME: {file: /path}`."),
     "after": Key(one_or_many(names.REFERENCE), "Run after these stages."),
     "if": Key(one_or_many(names.REFERENCE), "Run only if each of these stages ended with exit code 0."),
     "unless": Key(one_or_many(names.REFERENCE), "Run only if each of these stages ended with another exit code than 0."),
@@ -131,13 +133,13 @@ OF_A_SCRIPT = OF_A_CONTAINER - {"cache", "network", "platform", "pull", "retries
     "env",
     "vol",
     "on",
+    "secrets",
 }
 """Keys without effect if an image is built and nothing is run in it."""
 
 LATER_IN_STAGES: Mapping[str, str] = {
     "services": "start the service in the background in the script, or pass the address of a running service in `env`",
     "matrix": "write a stage for each value, and share common keys with an anchor, `<<: *name`",
-    "secrets": "`env: NAME` passes a secret from outside, also from a Prefect Secret block, and `meta.secrets` hides it",
     "approve": "run the stages up to here first, and the others in a second run",
     "concurrency": "`dockercise run --jobs N` sets how many stages run at once",
     "artifacts": "what a stage leaves in `$OUT` is kept, and `vol: STAGE` gives it to another stage",

@@ -14,6 +14,7 @@ from dockercise_prefect.compiler.reading.builds import Builds, PlacedBuild
 from dockercise_prefect.compiler.reading.mounts import Mounts, PlacedMount
 from dockercise_prefect.compiler.reading.names import stage_name_problem
 from dockercise_prefect.compiler.reading.scripts import arguments, script
+from dockercise_prefect.compiler.reading.secret_files import read_secret_files
 from dockercise_prefect.compiler.reading.values import Field, Script, boolean, image, text, texts
 from dockercise_prefect.compiler.reading.variables import Variable, Variables
 from dockercise_prefect.compiler.spelling.key_checks import check_keys
@@ -132,10 +133,8 @@ class StageReader:
         if settings.get("entrypoint") is not None:
             self._check_entrypoint(name, fields)
         placed_build = self._builds.read(build) if build else None
-        env = self._variables.read([fields["env"]]) if "env" in fields else {}
-        if placed_build is not None:
-            env = self._with_secrets(name, env, placed_build.secrets)
         mounts = Mounts(name, fields["vol"], self._names).read() if "vol" in fields else []
+        env = self._env(name, fields, placed_build, mounts)
         edges = [edge for key in _ORDERING if key in fields for edge in self._later(name, key, fields[key])]
         if env:
             edges += env_edges(env.values())
@@ -163,6 +162,19 @@ class StageReader:
             dir_place=self._dir_place(by_key),
             cache_place=fields["cache"].place if "cache" in fields else None,
         )
+
+    def _env(
+        self,
+        name: StageName,
+        fields: MappingOf[str, Field],
+        build: PlacedBuild | None,
+        mounts: SequenceOf[PlacedMount],
+    ) -> dict[str, Variable]:
+        env = self._variables.read([fields["env"]]) if "env" in fields else {}
+        if build is not None:
+            env = self._with_secrets(name, env, build.secrets)
+        files = read_secret_files(name, fields["secrets"], self._variables, mounts) if "secrets" in fields else {}
+        return {**env, **files}
 
     def _run(self, field: Field, settings: MappingOf[str, Any]) -> Script | None:
         return script(field) if settings.get("entrypoint") is None else arguments(field)

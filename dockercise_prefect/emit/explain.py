@@ -22,6 +22,7 @@ from dockercise_prefect.pipeline import (
 from dockercise_prefect.pipeline.run_context import RUN_VARIABLES
 from dockercise_prefect.pipeline.selection import run_of
 from dockercise_prefect.pipeline.sensitivity import sensitive_stages
+from dockercise_prefect.pipeline.sources import is_secret_file
 
 
 def explanation(pipeline: Pipeline, name: StageName) -> str:
@@ -60,14 +61,17 @@ def _facts(stage: Stage, sensitive: str | None) -> Iterator[tuple[str, str]]:
     yield "image", image_of(stage.image) if stage.build is None else build_of(stage.build)
     if stage.run is not None:
         lines = len(stage.run.splitlines())
-        yield "run", "a script of 1 line" if lines == 1 else f"a script of {lines} lines"
+        script = "a script of 1 line" if lines == 1 else f"a script of {lines} lines"
+        yield "run", script if stage.entrypoint is None else "arguments of the entrypoint"
     elif stage.starts_container:
         yield "run", "the image's own entrypoint and command"
     if stage.starts_container:
         yield "dir", stage.working_dir
         yield "volume", f"/{stage.name}, {_beginning(stage)}"
     yield from (("mount", mount_of(mount)) for mount in stage.mounts)
-    yield from (("variable", f"{variable}, {_source(source)}") for variable, source in stage.env.items())
+    for variable, source in stage.env.items():
+        what = "a secret file: " if is_secret_file(variable) else ""
+        yield "file" if what else "variable", f"{variable}, {what}{_source(source)}"
     if stage.joins_only:
         yield "value", f"the variable {stage.name} from --env, --env-file or the run's `env`, else empty"
     yield from settings_of(stage)

@@ -106,7 +106,8 @@ class Stage:
         image: the image; None if the stage has no image, or builds its own.
         build: the image that the stage builds; never together with `image`.
         run: the shell script; None runs the image's own entrypoint and command, or only builds.
-        env: maps each variable name to the source of its value, in the order written.
+        env: maps each variable name to the source of its value, in the order written. A variable from outside whose name is an
+            absolute path is a secret file (`secrets`).
         on: the stage (or `CODE`) whose volume is copied as the start of this stage's volume.
         timeout: seconds after which the container is stopped.
         no_log: whether its output is shown nowhere; None if `noLog` was not written.

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from dockercise_prefect.pipeline.model import Pipeline, Stage
-from dockercise_prefect.pipeline.sources import StageName, folded
+from dockercise_prefect.pipeline.sources import StageName, folded, is_secret_file
 
 NOTHING: Mapping[StageName, Collection[str]] = {}
 
 
 def secret_variables(pipeline: Pipeline) -> dict[StageName, list[str]]:
-    """For each stage, its variables that `meta.secrets` names. A stage that only joins others counts with its own variable."""
+    """For each stage, its secret files, and its variables that `meta.secrets` names.
+
+    A stage that only joins others counts with its own variable.
+    """
     named = set(pipeline.secrets)
-    if not named:
-        return {}
-    found = {stage.name: [variable for variable in _variables(stage) if folded(variable) in named] for stage in pipeline}
+    found = {
+        stage.name: [variable for variable in _variables(stage) if is_secret_file(variable) or folded(variable) in named]
+        for stage in pipeline
+    }
     return {name: variables for name, variables in found.items() if variables}
 
 
@@ -43,7 +47,7 @@ def _reason(stage: Stage, secrets: list[str], reasons: Mapping[StageName, str]) 
     if stage.no_log is not None:
         return "its `noLog` says so" if stage.no_log else None
     if secrets and (stage.starts_container or stage.joins_only):  # a stage that only builds prints an image's id
-        return f"its variable {secrets[0]} is secret"
+        return f"its {'secret file' if is_secret_file(secrets[0]) else 'variable'} {secrets[0]} is secret"
     edge = next((edge for edge in stage.depends_on if edge.stage in reasons), None)
     return None if edge is None else f"it {edge.kind.phrase} {edge.stage}, which is sensitive"
 

@@ -43,6 +43,15 @@ class LiteralValue:
     text: str
 
 
+MEMORY_FOLDER = "/run/dockercise-secrets"
+"""A folder in memory, in the containers of stages with secret files. It has their content."""
+
+
+def is_secret_file(variable: str) -> bool:
+    """Whether a variable from outside is a file in the container: then its name is an absolute path."""
+    return variable.startswith("/")
+
+
 EnvSource: TypeAlias = StageValue | HostVariable | LiteralValue
 
 

@@ -51,6 +51,7 @@ CHANGES: dict[str, tuple[Any, str]] = {
     "memory": (1_000_000, "it sets `memory` now"),
     "shell": (("bash",), "it sets `shell` now"),
     "sudo": (True, "it sets `sudo` now"),
+    "entrypoint": (("tool",), "it sets `entrypoint` now"),
 }
 """For each attribute of a stage, another text, and what is said then."""
 

@@ -107,6 +107,10 @@ class Variables:
                 )
         return {name: variable for name, variable in variables.items() if not isinstance(variable.source, LiteralValue)}
 
+    def from_outside(self, entry: str, field: Field) -> Variable | None:
+        """The variable from outside that `NAME` or `NAME?` names; None if it is wrong, which is then reported."""
+        return self._outside(entry.removesuffix("?"), field, optional=entry.endswith("?"))
+
     def _entries(self, field: Field) -> Iterator[Variable]:
         if isinstance(field.node, Mapping):
             found = [self._named(key, field.at(value)) for key, value in field.node]
@@ -121,8 +125,7 @@ class Variables:
         name, equals, literal = entry.partition("=")
         if equals:
             return self._literal(name, literal, field.place, field)
-        optional = entry.endswith("?")
-        return self._outside(entry.removesuffix("?"), field, optional=optional)
+        return self.from_outside(entry, field)
 
     def _named(self, key: Scalar, field: Field) -> Variable | None:
         """`NAME: text` or `NAME: {stage: A}`."""

@@ -183,6 +183,8 @@ def _host_config(spec: ContainerSpec, *, init: bool, processors: int | None) -> 
     }
     if not spec.gains_rights:
         config["SecurityOpt"] = ["no-new-privileges:true"]
+    if spec.in_memory:
+        config["Tmpfs"] = dict.fromkeys(spec.in_memory, "rw,noexec,nosuid,nodev,mode=1777,size=64m")
     if spec.sysctls:
         config["Sysctls"] = dict(spec.sysctls)
     if spec.cpus is not None:

@@ -8,10 +8,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
-from dockercise_prefect.archives.tarball import File
+from dockercise_prefect.archives.tarball import File, tar_stream
 from dockercise_prefect.errors import DockerciseError, EngineError, StageError
 from dockercise_prefect.pipeline import CODE, Build, StageName
 from dockercise_prefect.pipeline.shells import words_of
+from dockercise_prefect.pipeline.sources import MEMORY_FOLDER
 from dockercise_prefect.runtime.cleanup.labels import Labels, attempt_labels
 from dockercise_prefect.runtime.copying.copies import OverlayPlan
 from dockercise_prefect.runtime.engine import ContainerMount, ContainerSpec, ContainerVanishedError, ResolvedImage
@@ -28,6 +29,7 @@ from dockercise_prefect.runtime.stage.job import Job, JobResult, OwnVolume, Stdo
 from dockercise_prefect.runtime.stage.outcome import Stop, Verdict, judge
 from dockercise_prefect.runtime.stage.ports import OutputWriter, Ports
 from dockercise_prefect.runtime.stage.running import Deadline
+from dockercise_prefect.runtime.stage.secret_files import in_memory, links
 from dockercise_prefect.runtime.stage.variables import (
     Variables,
     chosen_variables,
@@ -156,6 +158,8 @@ class StageAttempt:
         start = self._launch(image, variables)
         container = self._create(image, start, variables)
         self._fill(container, image)
+        if variables.files:
+            self._ports.engine.put(container, "/", tar_stream(links(variables.files)))
         mark = self._volume_mark(container)
         verdict = self._execute(container, start, deadline, writer)
         if self._volume and verdict.exit_code is not None and mark is not None and self._volume_mark(container) == mark:
@@ -173,8 +177,8 @@ class StageAttempt:
         stage = self._stage
         if stage.entrypoint is not None and (stage.entrypoint or stage.run is not None):
             program = (*(stage.entrypoint or image.entrypoint), *words_of(stage.run or ""))
-            return launch_program(program, variables.unseen)
-        return launch(stage.run, image, variables.unseen, stage.shell)
+            return launch_program(program, variables.unseen, in_memory(variables.files))
+        return launch(stage.run, image, variables.unseen, stage.shell, in_memory(variables.files))
 
     def _left_image(self, container: str, image: ResolvedImage) -> ResolvedImage:
         """An image made from what the stage left in its container."""
@@ -250,6 +254,7 @@ class StageAttempt:
             dropped=confinement.dropped,
             gains_rights=stage.sudo,
             stdin=start.stdin is not None,
+            in_memory=(MEMORY_FOLDER,) if variables.files else (),
         )
 
     def _script(self, image: ResolvedImage, start: Launch) -> Iterator[ContainerMount]:

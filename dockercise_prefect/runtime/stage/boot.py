@@ -16,11 +16,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from dockercise_prefect.pipeline.shells import is_posix_shell
 from dockercise_prefect.runtime.engine import ResolvedImage
 
 SHELL = "/bin/sh"
+
+NO_FILES: Mapping[str, bytes] = MappingProxyType({})
 
 LOST_INPUT = 125
 """Exit code of a boot if its input ended before all variables had come."""
@@ -88,7 +91,13 @@ class Launch:
         return self.lost is not None and exit_code == LOST_INPUT and last_line == self.lost
 
 
-def launch(script: str | None, image: ResolvedImage, variables: Mapping[str, bytes], interpreter: Sequence[str] = ()) -> Launch:
+def launch(
+    script: str | None,
+    image: ResolvedImage,
+    variables: Mapping[str, bytes],
+    interpreter: Sequence[str] = (),
+    files: Mapping[str, bytes] = NO_FILES,
+) -> Launch:
     """The command and the input for a script, or for the image's own command.
 
     Args:
@@ -97,33 +106,35 @@ def launch(script: str | None, image: ResolvedImage, variables: Mapping[str, byt
         image: the image of the container.
         variables: from a name, which is an identifier, to its text, which may have any bytes except NUL.
         interpreter: the command that runs the script instead of `/bin/sh`; another program than a shell gets it as a file.
+        files: files that the boot writes, by their paths. Only the stage's user can read them. Their folder must exist.
     """
     if script is None:
-        return launch_program(image.command, variables)
+        return launch_program(image.command, variables, files)
     text = script.encode("utf-8", "surrogateescape")
     command = tuple(interpreter) or (SHELL,)
     if is_posix_shell(interpreter):
         command = (*command, "-e")
         if len(text) <= LONGEST_ARGUMENT:
-            return launch_program((*command, "-c", script), variables)
+            return launch_program((*command, "-c", script), variables, files)
     path = f"/.dockercise-{secrets.token_hex(8)}/script"
-    return replace(launch_program((*command, path), variables), script=(path, text))
+    return replace(launch_program((*command, path), variables, files), script=(path, text))
 
 
-def launch_program(command: tuple[str, ...], variables: Mapping[str, bytes]) -> Launch:
+def launch_program(command: tuple[str, ...], variables: Mapping[str, bytes], files: Mapping[str, bytes] = NO_FILES) -> Launch:
     """The command and the input for a program.
 
-    It starts through a boot only if there are variables to pass, since the boot needs a shell and a connection for its input.
+    It starts through a boot only if there is something to pass, since the boot needs a shell and a connection for its input.
 
     Args:
         command: the program and its arguments.
         variables: as for `launch`.
+        files: as for `launch`.
     """
-    if not variables:
+    if not variables and not files:
         return Launch(command)
     marker = secrets.token_hex(16)
     booted = (SHELL, "-c", BOOT, SHELL, marker, *command)
-    return Launch(booted, input_block(variables, marker), lost=f"{_LOST} ({marker})")
+    return Launch(booted, input_block(variables, marker, files), lost=f"{_LOST} ({marker})")
 
 
 def boot_from_file(path: str, marker: str, command: Sequence[str]) -> tuple[str, ...]:
@@ -137,9 +148,13 @@ def boot_from_file(path: str, marker: str, command: Sequence[str]) -> tuple[str,
     return (SHELL, "-c", BOOT_FROM_FILE, SHELL, marker, path, *command)
 
 
-def input_block(variables: Mapping[str, bytes], marker: str) -> bytes:
-    """What the boot reads: a line for each variable, then the marker."""
+def input_block(variables: Mapping[str, bytes], marker: str, files: Mapping[str, bytes] = NO_FILES) -> bytes:
+    """What the boot reads: a line for each variable and each file, then the marker."""
     lines = [b"command export %s='%s'\n" % (name.encode(), _quoted(text)) for name, text in variables.items()]
+    lines += [
+        b"(umask 077; command printf %%s '%s' >'%s') || exit %d\n" % (_quoted(text), _quoted(path.encode()), LOST_INPUT)
+        for path, text in files.items()
+    ]
     return b"".join(lines) + marker.encode() + b"\n"
 
 

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from dockercise_prefect.errors import DefinitionError, Diagnostic, Place
 from dockercise_prefect.pipeline import HostVariable, LiteralValue, Pipeline, Stage, StageName, folded
+from dockercise_prefect.pipeline.sources import is_secret_file
 from dockercise_prefect.runtime.stage.variables import trouble_with
 
 Lookup: TypeAlias = Callable[[str], str | None]
@@ -45,9 +46,9 @@ class Outside:
     """The variables that stages get from outside.
 
     Attributes:
-        variables: for each stage, from variable to text. Optional variables that no source has are left out. A stage that only
-            joins others has at most one variable, under its folded name.
-        secret: for each stage that has any, the variables whose texts came from a source of secrets.
+        variables: for each stage, from variable, or path of a secret file, to text. Optional ones that no source has are left
+            out. A stage that only joins others has at most one variable, under its folded name.
+        secret: for each stage that has any, the variables whose texts came from a source of secrets, and its secret files.
     """
 
     variables: Mapping[StageName, Mapping[str, str]]
@@ -97,7 +98,7 @@ def resolve_outside(pipeline: Pipeline, sources: Sequence[OutsideSource]) -> Out
                 findings.append(answer)
                 continue
             variables[stage.name][variable] = answer.text
-            if answer.secret:
+            if answer.secret or is_secret_file(variable):
                 secret[stage.name].append(variable)
     if findings:
         raise DefinitionError(sorted(findings, key=_reading_order))
@@ -138,7 +139,7 @@ def _wanted(stage: Stage, chain: _Chain) -> Iterator[tuple[str, _Found | Diagnos
             continue
         # `http_proxy` means HTTP_PROXY, or http_proxy if only that exists. A different variable name was given on purpose.
         actual = found.name if variable == source.name.upper() else variable
-        trouble = trouble_with(actual, found.text.encode("utf-8", "surrogateescape"))
+        trouble = None if is_secret_file(actual) else trouble_with(actual, found.text.encode("utf-8", "surrogateescape"))
         yield actual, found if trouble is None else _unfit(stage, found, trouble)
 
 

@@ -19,7 +19,7 @@ class Texts(Protocol):
     """Knows the texts of variables that are written in the pipeline or come from outside."""
 
     def of(self, stage: StageName) -> Mapping[str, str]:
-        """All texts of one stage, by the names of the variables in its container."""
+        """All texts of one stage, by the names of the variables in its container, and the paths of its secret files."""
         ...
 
 

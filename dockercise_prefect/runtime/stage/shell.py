@@ -24,6 +24,7 @@ from dockercise_prefect.runtime.stage.job import Job, JobResult
 from dockercise_prefect.runtime.stage.outcome import Verdict, judge
 from dockercise_prefect.runtime.stage.ports import OutputWriter, Ports
 from dockercise_prefect.runtime.stage.running import Deadline
+from dockercise_prefect.runtime.stage.secret_files import in_memory
 from dockercise_prefect.runtime.stage.variables import Variables
 
 FOLDER: Final = "/.dockercise"
@@ -86,7 +87,7 @@ class _ShellAttempt(StageAttempt):
 
     def _launch(self, image: ResolvedImage, variables: Variables) -> Launch:
         del image
-        self._unseen = input_block(variables.unseen, _MARKER)
+        self._unseen = input_block(variables.unseen, _MARKER, in_memory(variables.files))
         return Launch(boot_from_file(f"{FOLDER}/{_VARIABLES}", _MARKER, program(self._stage.shell)))
 
     def _spec(self, image: ResolvedImage, start: Launch, variables: Variables, own: ContainerMount) -> ContainerSpec:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from dockercise_prefect.errors import StageError
 from dockercise_prefect.pipeline import HostVariable, StageName, StageValue, folded
+from dockercise_prefect.pipeline.sources import is_secret_file
 from dockercise_prefect.runtime.cleanup.labels import RunIdentity
 from dockercise_prefect.runtime.files.output import Printed
 from dockercise_prefect.runtime.stage.boot import LONGEST_ARGUMENT
@@ -30,10 +31,12 @@ class Variables:
     Attributes:
         stored: part of the container's configuration, which everyone who can reach the engine can read.
         unseen: values of stages and variables from outside. They are never part of the configuration.
+        files: the content of secret files, by their paths. It is never part of the configuration either.
     """
 
     stored: Mapping[str, str]
     unseen: Mapping[str, bytes]
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
     def unstored(self) -> Variables:
         """The same variables, but not stored, since an image made from the container would keep them.
@@ -42,7 +45,8 @@ class Variables:
         """
         moved = {name: text for name, text in self.stored.items() if IDENTIFIER.fullmatch(name)}
         encoded = {name: text.encode("utf-8", "surrogateescape") for name, text in moved.items()}
-        return Variables({name: text for name, text in self.stored.items() if name not in moved}, encoded | dict(self.unseen))
+        stored = {name: text for name, text in self.stored.items() if name not in moved}
+        return replace(self, stored=stored, unseen=encoded | dict(self.unseen))
 
 
 def runtime_variables(identity: RunIdentity, stage: StageName) -> dict[str, str]:
@@ -82,6 +86,7 @@ def container_variables(
     open_texts = {name: text for name, text in literals.items() if folded(name) not in secrets}
     stored = {**open_texts, **always}
     unseen: dict[str, bytes] = {}
+    files = {name: text.encode("utf-8", "surrogateescape") for name, text in texts.items() if _is_secret_file(name, sources)}
     for name in literals.keys() - open_texts.keys():
         unseen[name] = _fit(name, literals[name].encode("utf-8", "surrogateescape"), "", "pass it as a file instead")
     for name, source in sources.items():
@@ -89,14 +94,13 @@ def container_variables(
             hint = f"read /out/{source.stage} instead, which contains it byte for byte"
             unseen[name] = _fit_value(name, values[source.stage], f"the value of {source.stage} as ", hint)
     for name, text in texts.items():
-        if name in literals:
-            continue
-        unseen[name] = _fit(name, text.encode("utf-8", "surrogateescape"), "", "pass it as a file instead")
+        if name not in literals and name not in files:
+            unseen[name] = _fit(name, text.encode("utf-8", "surrogateescape"), "", "pass it as a file instead")
     for name, text in stored.items():
         trouble = _trouble_with_text(name, text.encode("utf-8", "surrogateescape"))
         if trouble is not None:
             raise StageError(f"{name} cannot be a variable: {trouble}", "write the text into a file of the code instead")
-    variables = Variables(stored, {name: text for name, text in unseen.items() if name not in always})
+    variables = Variables(stored, {name: text for name, text in unseen.items() if name not in always}, files)
     _check_together(script, sources, variables)
     return variables
 
@@ -188,6 +192,10 @@ def _check_together(script: str | None, sources: Mapping[str, VariableSource], v
             f"the variables have {total:,} bytes together, but the kernel only accepts about {TOGETHER:,}",
             f"read {files} instead",
         )
+
+
+def _is_secret_file(name: str, sources: Mapping[str, VariableSource]) -> bool:
+    return is_secret_file(name) and isinstance(sources.get(name), HostVariable)
 
 
 def takes_values_from(sources: Mapping[str, VariableSource]) -> tuple[StageName, ...]:

@@ -14,8 +14,8 @@ from tests.e2e.conftest import Dockercise
 from tests.test_user_pages import blocks
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs/secrets.md").read_text()
-(PIPELINE,) = blocks(PAGE, "yaml")
-RAN, EXPLAINED = (block.partition("\n")[2] for block in blocks(PAGE, "console"))
+PIPELINE, WITH_A_FILE = blocks(PAGE, "yaml")
+RAN, RAN_WITH_A_FILE, EXPLAINED = (block.partition("\n")[2] for block in blocks(PAGE, "console"))
 
 
 def test_the_explanation_is_what_is_printed() -> None:
@@ -45,6 +45,18 @@ def test_the_run_prints_what_is_shown(dockercise_run: Dockercise, tmp_path: Path
     assert sorted(timeless(RAN)) == sorted(line for line in timeless(said.stderr) if line in timeless(RAN))
     assert "correct horse" not in said.stderr
     assert "tok-" not in said.stderr
+
+
+@pytest.mark.docker
+def test_the_secret_file_is_what_is_shown(dockercise_run: Dockercise, tmp_path: Path) -> None:
+    """The stage finds the file of the page, with the mode and the owner that the page shows."""
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p/p.dockercise.yaml").write_text(WITH_A_FILE)
+
+    said = dockercise_run("-C", tmp_path / "p", "--env", "NETRC", NETRC="machine example.com\nlogin me password 1234567")
+
+    assert said.exit_status == 0, said.stderr
+    assert [line for line in timeless(said.stderr) if line in timeless(RAN_WITH_A_FILE)] == timeless(RAN_WITH_A_FILE)
 
 
 def timeless(lines: str) -> list[str]:
