@@ -17,6 +17,7 @@ from dockercise_prefect.pipeline.cache import Cache
 from dockercise_prefect.pipeline.codes import Code
 from dockercise_prefect.pipeline.history import CodeHistory
 from dockercise_prefect.pipeline.lifecycle import CLEANUP_GRACE, ORDINARY, STOP_GRACE, Concurrency, Retries, When
+from dockercise_prefect.pipeline.services import Service
 from dockercise_prefect.pipeline.sources import Build, EnvSource, Image, Mount, StageName, StageValue, StageVolume, folded
 
 
@@ -120,6 +121,7 @@ class Stage:
             entrypoint; None if a shell runs the script.
         sudo: whether programs such as `sudo` may get rights that the stage's user does not have.
         cache: whether it may be reused; None for no.
+        services: the containers beside it.
         place: where the stage was written.
     """
 
@@ -149,6 +151,7 @@ class Stage:
     entrypoint: tuple[str, ...] | None = None
     sudo: bool = False
     cache: Cache | None = None
+    services: tuple[Service, ...] = ()
     place: Place | None = None
 
     @property
@@ -175,6 +178,27 @@ class Stage:
     def volume(self) -> Mount:
         """This stage's volume at its usual path, for the `volumes` of another stage."""
         return Mount(StageVolume(self.name), f"/{self.name}")
+
+    @property
+    def service_stages(self) -> tuple[Stage, ...]:
+        """Its services in the form of stages, named `<stage>.<service>`: they get images, variables and mounts as stages do."""
+        return tuple(
+            Stage(
+                name=f"{self.name}.{service.name}",
+                image=service.image,
+                run=service.run,
+                env=service.env,
+                mounts=service.mounts,
+                user=service.user,
+                pull=self.pull,
+                platform=self.platform,
+                cpus=service.cpus,
+                memory=service.memory,
+                stop_grace=self.stop_grace,
+                place=service.place or self.place,
+            )
+            for service in self.services
+        )
 
     @property
     def needs(self) -> tuple[StageName, ...]:
@@ -242,6 +266,11 @@ class Pipeline:
     def by_name(self) -> Mapping[StageName, Stage]:
         """The stages by their names, in order."""
         return {stage.name: stage for stage in self.stages}
+
+    @cached_property
+    def containers(self) -> Mapping[StageName, Stage]:
+        """The stages by their names, each followed by its services in the form of stages."""
+        return {each.name: each for stage in self.stages for each in (stage, *stage.service_stages)}
 
     def only(self, targets: Iterable[StageName]) -> Pipeline:
         """The targets and all that they need, in the same order; the whole pipeline if there are no targets.

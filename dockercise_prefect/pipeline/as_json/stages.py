@@ -16,6 +16,7 @@ from dockercise_prefect.pipeline.as_json.parts import (
     mount_to_json,
     triggers_in_order,
 )
+from dockercise_prefect.pipeline.as_json.services import services_from_json, services_of_stage, without_places
 from dockercise_prefect.pipeline.model import Dependency, DependencyKind, Network, PullPolicy, Stage
 from dockercise_prefect.pipeline.sources import StageName
 
@@ -24,6 +25,7 @@ def meaning_of(stage: Stage) -> Json:
     """What a stage does: its entry in `to_json` without places, and without whether an edge was written or inferred."""
     entry = stage_to_json(stage, None)
     del entry["at"], entry["sensitive"]
+    without_places(entry)
     edges = ({key: value for key, value in edge.items() if key not in {"at", "inferred"}} for edge in entry["depends_on"])
     entry["depends_on"] = sorted(edges, key=lambda edge: (edge["stage"], edge["kind"]))
     entry["triggers"] = triggers_in_order(stage)
@@ -56,6 +58,7 @@ def stage_to_json(stage: Stage, sensitive: str | None = None) -> Json:
         "cpus": stage.cpus,
         "memory": stage.memory,
         **lifecycle_of_stage(stage),
+        **services_of_stage(stage),
         **({"sudo": True} if stage.sudo else {}),  # only then, so that the digests of other pipelines stay as they were
         "at": _place_to_json(stage.place),
     }
@@ -92,6 +95,7 @@ def stage_from_json(name: StageName, entry: Json) -> Stage:
         memory=entry["memory"],
         **stage_lifecycle_from_json(entry),
         sudo=entry.get("sudo", False),
+        services=services_from_json(entry),
         place=_place_from_json(entry["at"]),
     )
 
