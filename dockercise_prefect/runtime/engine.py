@@ -10,6 +10,7 @@ from dockercise_prefect.errors import DockerciseError, EngineError, ExitStatus
 from dockercise_prefect.pipeline import PullPolicy
 from dockercise_prefect.runtime.conversation import Conversation
 from dockercise_prefect.runtime.overlay import Overlay, OverlayFacts
+from dockercise_prefect.runtime.service_engine import ServiceEngine
 
 Channel: TypeAlias = Literal["stdout", "stderr"]
 OutputSink: TypeAlias = Callable[[Channel, bytes], None]
@@ -53,6 +54,7 @@ class ResolvedImage:
         command: its entrypoint and command, joined.
         entrypoint: its entrypoint alone.
         platform: what it runs on, such as `linux/amd64`. The repository digest can be that of images for several platforms.
+        health_check: a command that succeeds when a container of it works; empty if it has none.
     """
 
     ref: str
@@ -62,6 +64,7 @@ class ResolvedImage:
     command: tuple[str, ...]
     platform: str = ""
     entrypoint: tuple[str, ...] = ()
+    health_check: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,8 @@ class ContainerSpec:
     Attributes:
         command: replaces the image's entrypoint and command.
         env: stored in the container's configuration, so never a secret.
-        network: `bridge`, `none`, `host` or `container:<id>`.
+        working_dir: empty for that of the image.
+        network: `bridge`, `none`, `host`, `container:<id>`, or the name of a network. `aliases`: its names there.
         sysctls: kernel settings of the container's own network namespace.
         cpus: processors. memory: bytes, swap included. pids: processes and threads.
         dropped: capabilities that its root does not have; `ALL` for all except those in `added`.
@@ -103,6 +107,7 @@ class ContainerSpec:
     working_dir: str = "/"
     user: str | None = None
     network: str = "none"
+    aliases: tuple[str, ...] = ()
     sysctls: Mapping[str, str] = field(default_factory=dict)
     platform: str | None = None
     cpus: float | None = None
@@ -198,7 +203,7 @@ class BuildEnd:
 class Leftover:
     """Something on the engine that a run has made."""
 
-    kind: Literal["container", "volume", "image"]
+    kind: Literal["container", "volume", "network", "image"]
     id: str
     labels: Mapping[str, str]
 
@@ -246,7 +251,7 @@ class ImageBuild(Protocol):
         ...
 
 
-class Engine(Protocol):
+class Engine(ServiceEngine, Protocol):
     """Runs containers somewhere, perhaps not on this machine. So files only pass through its API.
 
     Order: `create` comes before `run` or `converse`, and each may be called at most once per container. `stop` and `remove` may
@@ -377,7 +382,7 @@ class Engine(Protocol):
         ...
 
     def leftovers(self) -> list[Leftover]:
-        """Everything that was made through `create`, `create_volume`, `build` and `commit`, by any run, containers first.
+        """Everything that was made through `create`, `create_…`, `build` and `commit`, by any run, containers first.
 
         What others have made is not listed, whatever labels it has: an image passes its labels on to every container and every
         image that is made from it. An image is not listed either if it has got a name, or if a container or an image of

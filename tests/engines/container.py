@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.runtime.engine import ContainerMount, ContainerSpec, ExitState, OutputSink
 from dockercise_prefect.runtime.overlay import Overlay
+from dockercise_prefect.runtime.service_engine import Executed
 from tests.engines.files import Entry, Tree
 from tests.engines.kernel import ORIGINAL, Kernel, PlayedHolder
 
@@ -207,6 +208,14 @@ class ScriptedContainer:
         """Return when it has ended; return immediately if it does not run, and in its own `action`."""
         if self._runner not in {None, threading.get_ident()}:
             self._down.wait(patience)
+
+    def execute(self, behaviour: Behaviour, patience: float) -> Executed:
+        """Do what the test has defined for a command in it. The command ends with the container."""
+        if behaviour.action:
+            behaviour.action(self)
+        if behaviour.blocks:
+            self._over.wait(patience)
+        return Executed(behaviour.exit_code, behaviour.stdout + behaviour.stderr)
 
     def finish(self) -> None:
         """Let a container that blocks continue to its end, as if by itself."""

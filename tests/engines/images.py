@@ -39,10 +39,18 @@ class ScriptedImages:
         self._by_ref: dict[str, ScriptedImage] = {}
         self._numbers = itertools.count(1)
 
-    def add(self, ref: str, user: str, command: tuple[str, ...], *, present: bool) -> str:
+    def add(
+        self,
+        ref: str,
+        *,
+        present: bool,
+        user: str = "",
+        command: tuple[str, ...] = ("/bin/sh",),
+        health_check: tuple[str, ...] = (),
+    ) -> str:
         """Add an image with a name, and return its id."""
         id_ = _id(ref)
-        resolved = ResolvedImage(ref, id_, f"{ref.partition(':')[0]}@{id_}", user, command)
+        resolved = ResolvedImage(ref, id_, f"{ref.partition(':')[0]}@{id_}", user, command, health_check=health_check)
         self._by_ref[ref] = ScriptedImage(resolved, present)
         return id_
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import PullPolicy
@@ -38,6 +38,7 @@ from dockercise_prefect.runtime.engine import (
 )
 from dockercise_prefect.runtime.overlay import Overlay, OverlayFacts
 from tests.engines.build import ScriptedBuild
+from tests.engines.checks import check_spec
 from tests.engines.container import (
     Behaviour,
     ContractBreachError,
@@ -49,12 +50,10 @@ from tests.engines.container import (
 from tests.engines.files import BadTarError, Tree, pack, unpack
 from tests.engines.images import BUSYBOX, ScriptedImages
 from tests.engines.overlays import copies_of, overlaid
-from tests.engines.script import Fault, Run, Script, given, no_answer
+from tests.engines.script import Fault, Run, given, no_answer
+from tests.engines.services import PATIENCE, ScriptedServices
 
 __all__ = ["BUSYBOX", "Behaviour", "ContractBreachError", "Run", "ScriptedBuild", "ScriptedContainer", "ScriptedEngine"]
-
-_PATIENCE = 120.0
-"""A number of seconds after which a test fails instead of waiting for ever."""
 
 
 @dataclass(slots=True)
@@ -66,7 +65,7 @@ class _State:
     faults: dict[str, Fault] = field(default_factory=dict)
 
 
-class ScriptedEngine:
+class ScriptedEngine(ScriptedServices):
     """The `Engine` protocol without Docker.
 
     Attributes:
@@ -82,6 +81,7 @@ class ScriptedEngine:
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.calls: Counter[str] = Counter()
         self.specs: list[ContainerSpec] = []
         self.runs: list[Run] = []
@@ -92,9 +92,7 @@ class ScriptedEngine:
         self.overlays = OverlayFacts("scripted")
         self.breaks_links = False
         self._state = _State()
-        self._script = Script()
         self._dead = False
-        self._changed = threading.Condition(threading.RLock())
         self._numbers = itertools.count(1)
         self.add_image(BUSYBOX)
 
@@ -102,9 +100,9 @@ class ScriptedEngine:
         """Define what the n-th attempt does whose command, input or Dockerfile has `text`; the last is for all later ones."""
         self._script.add(text, behaviours)
 
-    def add_image(self, ref: str, *, user: str = "", command: tuple[str, ...] = ("/bin/sh",), present: bool = True) -> str:
+    def add_image(self, ref: str, *, present: bool = True, **config: Any) -> str:
         """Add an image that is present or, unless `present`, that a pull brings; return its id."""
-        return self._state.images.add(ref, user, command, present=present)
+        return self._state.images.add(ref, present=present, **config)
 
     def add_leftover(self, leftover: Leftover) -> None:
         """Add something that another run left: a network, an image, or a container of which nothing else is known."""
@@ -132,14 +130,14 @@ class ScriptedEngine:
     def wait_until_running(self, text: str) -> str:
         """The id of the first container whose command or standard input has `text`, once it runs."""
         with self._changed:
-            found = self._changed.wait_for(lambda: self._running(text), _PATIENCE)
+            found = self._changed.wait_for(lambda: self._running(text), PATIENCE)
         assert found, f"no container with {text!r} was started"
         return found
 
     def wait_until_building(self, text: str) -> ScriptedBuild:
         """The first build whose Dockerfile has `text`, once it goes on."""
         with self._changed:
-            found = self._changed.wait_for(lambda: self._building(text), _PATIENCE)
+            found = self._changed.wait_for(lambda: self._building(text), PATIENCE)
         assert found, f"no build with {text!r} was begun"
         return found
 
@@ -210,7 +208,8 @@ class ScriptedEngine:
     def create(self, spec: ContainerSpec) -> str:
         self._called("create")
         with self._changed:
-            self._check(spec)
+            state = self._state
+            check_spec(spec, state.images, state.containers.values(), state.volumes, self.networks)
             id_ = hashlib.sha256(f"{next(self._numbers)} {spec.name}".encode()).hexdigest()
             volumes = {mount.source: self._state.volumes[mount.source].tree for mount in spec.mounts if mount.kind == "volume"}
             self._state.containers[id_] = ScriptedContainer(id_, spec, volumes, self._state.images.by_id(spec.image).files)
@@ -243,7 +242,7 @@ class ScriptedEngine:
     def follow(self, container: str, sink: OutputSink) -> ExitState | None:
         self._called("follow")
         found = self._existing(container)
-        return found.wait_for_end(_PATIENCE) if found.started else None
+        return found.wait_for_end(PATIENCE) if found.started else None
 
     def create_twin(self, container: str, name: str, command: Sequence[str], labels: Mapping[str, str]) -> str:
         self._called("create_twin")
@@ -266,7 +265,7 @@ class ScriptedEngine:
         found = self._state.containers.get(container)
         if found:
             found.stop(grace)
-            found.wait_until_down(_PATIENCE)
+            found.wait_until_down(PATIENCE)
 
     def remove(self, container: str) -> None:
         self._called("remove")
@@ -318,7 +317,13 @@ class ScriptedEngine:
         with self._changed:
             containers = [Leftover("container", id_, dict(c.spec.labels)) for id_, c in self._state.containers.items()]
             volumes = [Leftover("volume", v.name, v.labels) for v in self._state.volumes.values()]
-            found = [*containers, *volumes, *self._state.images.leftovers(), *self._state.others.values()]
+            found = [
+                *containers,
+                *volumes,
+                *self.networks.values(),
+                *self._state.images.leftovers(),
+                *self._state.others.values(),
+            ]
             ours = [each for each in found if "dockercise.run" in each.labels]
             return sorted(ours, key=lambda each: each.kind != "container")
 
@@ -330,6 +335,8 @@ class ScriptedEngine:
             self.remove(leftover.id)
         if leftover.kind == "volume":
             self.remove_volume(leftover.id)
+        if leftover.kind == "network":
+            self.remove_network(leftover.id)
         if leftover.kind == "image":
             with self._changed:
                 self._state.images.remove(leftover.id)
@@ -356,20 +363,6 @@ class ScriptedEngine:
                 fault.times -= 1
                 raise fault.error
 
-    def _check(self, spec: ContainerSpec) -> None:
-        self._state.images.by_id(spec.image)
-        if any(each.spec.name == spec.name for each in self._state.containers.values()):
-            raise EngineError(f"cannot create container {spec.name}: the name is in use")
-        kind, _, joined = spec.network.partition(":")
-        if kind == "container" and joined not in self._state.containers:
-            raise EngineError(f"cannot create container {spec.name}: No such container: {joined}")
-        for mount in spec.mounts:
-            if mount.kind == "volume" and mount.source not in self._state.volumes:
-                raise ContractBreachError(f"{spec.name} mounts the volume {mount.source}, which was not created")
-        targets = Counter(mount.target for mount in spec.mounts)
-        if targets and max(targets.values()) > 1:
-            raise EngineError(f"cannot create container {spec.name}: duplicate mount point {targets.most_common(1)[0][0]}")
-
     def _start(self, id_: str, stdin: bytes) -> ScriptedContainer:
         with self._changed:
             container = self._existing(id_)
@@ -383,6 +376,9 @@ class ScriptedEngine:
             self.peak = max(self.peak, len(running))
             self._changed.notify_all()
             return container
+
+    def _containers(self) -> Iterable[ScriptedContainer]:
+        return self._state.containers.values()
 
     def _existing(self, id_: str) -> ScriptedContainer:
         container = self._state.containers.get(id_)

@@ -45,6 +45,8 @@ def container_config(spec: ContainerSpec, *, init: bool, processors: int | None 
     }
     if spec.user is not None:
         config["User"] = spec.user
+    if spec.aliases:
+        config["NetworkingConfig"] = {"EndpointsConfig": {spec.network: {"Aliases": list(spec.aliases)}}}
     return config
 
 

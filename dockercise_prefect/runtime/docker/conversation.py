@@ -1,12 +1,17 @@
-"""A conversation with a container that answers what it is sent."""
+"""A conversation with a container that answers what it is sent, and commands that are run in a container."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import closing
+
+from docker import APIClient
 
 from dockercise_prefect.errors import EngineError
-from dockercise_prefect.runtime.docker.streams import FrameSplitter, Wire
+from dockercise_prefect.runtime.docker.streams import FrameSplitter, Wire, hijacked, pump
+from dockercise_prefect.runtime.engine import Channel
+from dockercise_prefect.runtime.service_engine import LONGEST_OUTPUT, Executed
 
 ANSWER_SECONDS = 60.0
 """Seconds that an answer may take: the first one of a program in Python takes a while on a busy machine."""
@@ -57,3 +62,27 @@ class DockerConversation:
         """Close both streams. The container sees the end of its input."""
         self._input.close()
         self._output.close()
+
+
+def execute(client: APIClient, container: str, command: Sequence[str], stdin: bytes | None) -> Executed:
+    """See `ServiceEngine`. The engine reports a command that does not exist in its output.
+
+    Raises:
+        DockerException, requests.RequestException, EngineError: the engine does not answer, or refuses.
+    """
+    id_: str = client.exec_create(container, list(command), stdin=stdin is not None)["Id"]
+    output = _Output()
+    # Input and output have one connection here, which is never half-closed: the boot knows where its input ends.
+    with closing(hijacked(client, f"/exec/{id_}/start", json={"Detach": False, "Tty": False})) as wire:
+        if stdin is not None:
+            wire.send(stdin, ANSWER_SECONDS)
+        pump(wire.read, output.add, lambda: bool(client.exec_inspect(id_)["Running"]))
+    return Executed(client.exec_inspect(id_)["ExitCode"], output.last)
+
+
+class _Output:
+    def __init__(self) -> None:
+        self.last = b""
+
+    def add(self, _channel: Channel, chunk: bytes) -> None:
+        self.last = (self.last + chunk)[-LONGEST_OUTPUT:]

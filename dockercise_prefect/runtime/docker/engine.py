@@ -26,13 +26,14 @@ from dockercise_prefect.runtime.docker.build import DockerBuild
 from dockercise_prefect.runtime.docker.buildkit import BuildKitBuild
 from dockercise_prefect.runtime.docker.command import BuildCommand, NoBuildKit, find_build_command, limited
 from dockercise_prefect.runtime.docker.connection import Address
-from dockercise_prefect.runtime.docker.conversation import DockerConversation
+from dockercise_prefect.runtime.docker.conversation import DockerConversation, execute
 from dockercise_prefect.runtime.docker.errors import CONFLICT, engine_errors, explanation, timed_out
 from dockercise_prefect.runtime.docker.images import Credentials, DockerImages
 from dockercise_prefect.runtime.docker.interaction import interaction
 from dockercise_prefect.runtime.docker.leftovers import DockerLeftovers
 from dockercise_prefect.runtime.docker.marks import is_our_volume, marked
 from dockercise_prefect.runtime.docker.memory import ran_out_of_memory
+from dockercise_prefect.runtime.docker.networks import create_network, remove_network
 from dockercise_prefect.runtime.docker.overlays import again_while_busy, overlay_facts, volume_arguments
 from dockercise_prefect.runtime.docker.streams import Feed, attach, pump
 from dockercise_prefect.runtime.docker.upload import Upload
@@ -52,6 +53,7 @@ from dockercise_prefect.runtime.engine import (
     RunningContainer,
 )
 from dockercise_prefect.runtime.overlay import Overlay, OverlayFacts
+from dockercise_prefect.runtime.service_engine import Executed
 
 __all__ = ["Credentials", "DockerEngine"]
 
@@ -266,6 +268,16 @@ class DockerEngine:
         with engine_errors(f"cannot remove volume {name}"), suppress(NotFound):
             self._client.remove_volume(name)
 
+    def create_network(self, name: str, labels: Mapping[str, str]) -> None:
+        create_network(self._client, name, labels)
+
+    def remove_network(self, name: str) -> None:
+        remove_network(self._client, name)
+
+    def execute(self, container: str, command: Sequence[str], stdin: bytes | None) -> Executed:
+        with engine_errors(f"cannot run a command in container {_short(container)}"):
+            return execute(self._client, container, command, stdin)
+
     def put(self, container: str, path: str, tar: Iterable[bytes]) -> None:
         source = Upload(tar)
         try:
@@ -295,6 +307,8 @@ class DockerEngine:
                 self.remove(leftover.id)
             case "volume":
                 self.remove_volume(leftover.id)
+            case "network":
+                self.remove_network(leftover.id)
             case "image":
                 self._images.remove(leftover.id)
 

@@ -136,7 +136,19 @@ def resolved_image(ref: str, reference: Reference, image: Mapping[str, Any]) -> 
         command=(*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())),
         platform=_platform(image),
         entrypoint=tuple(config.get("Entrypoint") or ()),
+        health_check=_health_check(config),
     )
+
+
+def _health_check(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The command of an image's health check; empty if it has none."""
+    match (config.get("Healthcheck") or {}).get("Test"):
+        case ["CMD", *command]:
+            return tuple(command)
+        case ["CMD-SHELL", script]:
+            return (*(config.get("Shell") or ("/bin/sh", "-c")), script)
+        case _:
+            return ()
 
 
 def _same(reference: Reference, digest: str) -> bool:

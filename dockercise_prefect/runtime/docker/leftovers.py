@@ -18,6 +18,7 @@ from dockercise_prefect.runtime.docker.marks import (
     is_our_volume,
     labels_of,
 )
+from dockercise_prefect.runtime.docker.networks import our_networks
 from dockercise_prefect.runtime.engine import Leftover
 
 _OURS_AND_COPIES: Final = {"label": RUN}
@@ -48,6 +49,7 @@ class DockerLeftovers:
         return [
             *(Leftover("container", each["Id"], labels_of(each)) for each in ours),
             *(Leftover("volume", each["Name"], labels_of(each)) for each in volumes if is_our_volume(each)),
+            *(Leftover("network", each["Name"], labels_of(each)) for each in our_networks(self._client)),
             *(Leftover("image", each["Id"], labels_of(each)) for each in self._images(others)),
         ]
 

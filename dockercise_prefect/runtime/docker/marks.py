@@ -3,7 +3,7 @@
 An engine copies an image's labels to every container and every image that anybody makes from it. So each thing also has a
 mark: a label whose value matches something in the thing itself that no image passes on:
 
-- a container or a volume that we create: the mark is its own name;
+- a container, a volume or a network that we create: the mark is its own name;
 - a container of a build's step, which gets its name from the engine: a host name that only this build gives its steps;
 - an image that the engine's own builder made, or that was made from a container: its history ends where we stopped, at most
   `STEPS` instructions after the one that has the mark;
@@ -44,6 +44,11 @@ def has_run(found: Answer) -> bool:
 def is_our_volume(volume: Answer) -> bool:
     """Whether we created a volume. `volume` is as the engine lists it."""
     return has_run(volume) and _mark(volume) == volume["Name"]
+
+
+def is_our_network(network: Answer) -> bool:
+    """Whether we created a network. `network` is as the engine lists it."""
+    return has_run(network) and _mark(network) == network["Name"]
 
 
 def is_our_container(container: Answer) -> bool:

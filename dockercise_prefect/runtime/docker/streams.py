@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 from urllib.parse import quote
 
 import requests
@@ -41,6 +41,7 @@ class Wire:
             raise EngineError("the engine answered, but did not give access to the stream", "does a proxy block HTTP upgrades?")
         self._response = response
         self._socket: socket.socket = connection.sock
+        self._early = _already_read(response, self._socket)
 
     def read(self, patience: float) -> bytes | None:
         """The next bytes; empty at the end, and None if nothing came for `patience` seconds.
@@ -49,6 +50,9 @@ class Wire:
             EngineError: the connection broke.
         """
         with engine_errors("cannot read the container's output"):
+            if self._early:
+                early, self._early = self._early, b""
+                return early
             self._socket.settimeout(patience)
             try:
                 return self._socket.recv(_CHUNK)
@@ -76,6 +80,18 @@ class Wire:
         self._response.close()
 
 
+def _already_read(response: requests.Response, connection: socket.socket) -> bytes:
+    """The bytes that came together with the headers of the answer, and were read with them."""
+    reader = getattr(getattr(response.raw, "_fp", None), "fp", None)
+    if reader is None:
+        return b""
+    connection.settimeout(0)  # `peek` reads from the connection if it has nothing
+    try:
+        return bytes(reader.peek())
+    except OSError:  # there is nothing yet, and the connection is encrypted
+        return b""
+
+
 _DETACH: Final = b",".join([b"\xff"] * 4)
 """The keys that end the connection to a terminal's input: bytes that are in no UTF-8 text.
 
@@ -92,9 +108,23 @@ def attach(client: APIClient, container: str, *channels: str) -> Wire:
         requests.RequestException: the engine refused or did not answer.
     """
     parameters: dict[str, str | bytes] = {"stream": "1", "detachKeys": _DETACH, **dict.fromkeys(channels, "1")}
+    return hijacked(client, f"/containers/{quote(container)}/attach", params=parameters)
+
+
+def hijacked(client: APIClient, path: str, **request: Any) -> Wire:
+    """A connection that the engine hands over in answer to a request.
+
+    Args:
+        client: of the engine.
+        path: of the request.
+        request: further arguments of the request.
+
+    Raises:
+        requests.RequestException: the engine refused or did not answer.
+    """
     response = client.post(
-        f"{client.base_url}/v{client.api_version}/containers/{quote(container)}/attach",
-        params=parameters,
+        f"{client.base_url}/v{client.api_version}{path}",
+        **request,
         headers={"Connection": "Upgrade", "Upgrade": "tcp"},
         stream=True,
         timeout=client.timeout,
