@@ -160,6 +160,16 @@ def renamed(member: tarfile.TarInfo, path: str, link: str | None = None) -> tarf
     return member
 
 
+def rerooted(stream: Iterable[bytes], root: str) -> Iterator[bytes]:
+    """The same tar stream with another root: the first part of every path, and of every target of a hard link."""
+    return packed((_rerooted(member, root), content) for member, content in members(stream))
+
+
+def _rerooted(member: tarfile.TarInfo, root: str) -> tarfile.TarInfo:
+    path, link = ("/".join([root, *name.split("/")[1:]]) for name in (member.name, member.linkname))
+    return renamed(member, path, link if member.islnk() else None)
+
+
 def owned_by(stream: Iterable[bytes], uid: int, gid: int) -> Iterator[bytes]:
     """The same tar stream with every entry owned by `uid` and `gid`; everything else is kept."""
     return packed((_owned(member, uid, gid), content) for member, content in members(stream))

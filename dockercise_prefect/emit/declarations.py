@@ -19,6 +19,7 @@ from dockercise_prefect.pipeline import (
     HostVariable,
     Image,
     ImageReference,
+    Instance,
     LiteralValue,
     Mount,
     Network,
@@ -27,6 +28,7 @@ from dockercise_prefect.pipeline import (
     Stage,
     StageImage,
     StageValue,
+    StageValues,
     StageVolume,
 )
 
@@ -66,6 +68,8 @@ class Declarations:
         return "pipeline = Pipeline(\n" + "".join(f"    {line},\n" for line in lines) + ")"
 
     def _arguments(self, stage: Stage) -> Iterator[tuple[str, str]]:
+        if stage.instance is not None:
+            yield "instance", self._instance(stage.instance)
         if stage.image is not None:
             yield "image", self._image(stage.image)
         if stage.build is not None:
@@ -79,7 +83,7 @@ class Declarations:
         if stage.on is not None:
             yield "on", self._code() if stage.on == CODE else self._identifiers[stage.on]
         yield from self._list("reads", self._edges(stage, DependencyKind.OUT))
-        if stage.working_dir != ("/" if stage.on is None else f"/{stage.name}"):
+        if stage.working_dir != ("/" if stage.on is None else stage.folder):
             yield "working_dir", one_line(stage.working_dir)
         if stage.run is not None:
             yield "run", text_literal(stage.run)
@@ -121,6 +125,11 @@ class Declarations:
     def _edges(self, stage: Stage, kind: DependencyKind) -> list[str]:
         return [self._identifiers[edge.stage] for edge in stage.depends_on if edge.kind is kind]
 
+    def _instance(self, instance: Instance) -> str:
+        self._used.add("instance")
+        values = [f"{name}={one_line(value)}" for name, value in instance.values.items()]
+        return call("instance", [one_line(instance.of), *values], before="instance=")
+
     def _image(self, image: Image) -> str:
         match image:
             case ImageReference(ref):
@@ -151,6 +160,10 @@ class Declarations:
         match source:
             case StageValue(stage):
                 return f"{self._identifiers[stage]}.value"
+            case StageValues(stages):
+                self._used.add("values_of")
+                arguments = [self._identifiers[stage] for stage in stages]
+                return call("values_of", arguments, before="")
             case HostVariable(name, optional):
                 self._used.add("host")
                 return f"host({one_line(name)}, optional=True)" if optional else f"host({one_line(name)})"
@@ -160,7 +173,7 @@ class Declarations:
     def _mount(self, mount: Mount) -> str:
         match mount.source:
             case StageVolume(stage):
-                return _placed(f"{self._identifiers[stage]}.volume", mount, f"/{stage}")
+                return _placed(f"{self._identifiers[stage]}.volume", mount, self._pipeline.by_name[stage].volume.target)
             case CodeSnapshot(""):
                 return _placed(self._code(), mount, f"/{CODE}")
             case CodeSnapshot(folder):

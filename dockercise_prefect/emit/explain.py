@@ -17,6 +17,7 @@ from dockercise_prefect.pipeline import (
     Stage,
     StageName,
     StageValue,
+    StageValues,
     StageVolume,
 )
 from dockercise_prefect.pipeline.run_context import RUN_VARIABLES
@@ -67,7 +68,7 @@ def _facts(stage: Stage, sensitive: str | None) -> Iterator[tuple[str, str]]:
         yield "run", "the image's own entrypoint and command"
     if stage.starts_container:
         yield "dir", stage.working_dir
-        yield "volume", f"/{stage.name}, {_beginning(stage)}"
+        yield "volume", f"{stage.folder}, {_beginning(stage)}"
     yield from (("mount", mount_of(mount)) for mount in stage.mounts)
     for variable, source in stage.env.items():
         what = "a secret file: " if is_secret_file(variable) else ""
@@ -89,6 +90,8 @@ def _source(source: EnvSource) -> str:
     match source:
         case StageValue(stage):
             return f"the value of {stage}"
+        case StageValues(stages):
+            return f"the values of {', '.join(stages)}, one on each line"
         case HostVariable(name) if name in RUN_VARIABLES:
             return "set by the run, empty if it is not known"
         case HostVariable(name, optional):

@@ -27,9 +27,11 @@ _OF_THE_MODULE = frozenset(
         "flow",
         "history",
         "host",
+        "instance",
         "pipeline",
         "retries",
         "run_as_script",
+        "values_of",
         "when",
     }
     | {"run_pipeline", "stage", "targets", "env", "commit", "results"}

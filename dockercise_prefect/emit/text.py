@@ -25,6 +25,7 @@ from dockercise_prefect.pipeline import (
     Stage,
     StageImage,
     StageValue,
+    StageValues,
     StageVolume,
     to_json_text,
 )
@@ -122,6 +123,8 @@ def _source(source: EnvSource) -> str:
     match source:
         case StageValue(stage):
             return f"value of {stage}"
+        case StageValues(stages):
+            return f"values of {', '.join(stages)}"
         case HostVariable(name) if name in RUN_VARIABLES:
             return "set by the run"
         case HostVariable(name, optional):

@@ -15,12 +15,15 @@ from dockercise_prefect.pipeline.declare import (
     engine_volume,
     history,
     host,
+    instance,
     retries,
     stage,
+    values_of,
     when,
 )
 from dockercise_prefect.pipeline.history import CodeHistory
 from dockercise_prefect.pipeline.image_name import IMAGE, IMAGE_SOURCE, image_name_problem
+from dockercise_prefect.pipeline.instances import Instance, instance_key, instance_name
 from dockercise_prefect.pipeline.lifecycle import (
     CLEANUP_GRACE,
     ORDINARY,
@@ -51,8 +54,10 @@ from dockercise_prefect.pipeline.sources import (
     StageImage,
     StageName,
     StageValue,
+    StageValues,
     StageVolume,
     folded,
+    stages_of,
 )
 
 __all__ = [
@@ -77,6 +82,7 @@ __all__ = [
     "HostVariable",
     "Image",
     "ImageReference",
+    "Instance",
     "LiteralValue",
     "Mount",
     "MountSource",
@@ -93,6 +99,7 @@ __all__ = [
     "StageImage",
     "StageName",
     "StageValue",
+    "StageValues",
     "StageVolume",
     "When",
     "bind",
@@ -109,12 +116,17 @@ __all__ = [
     "history",
     "host",
     "image_name_problem",
+    "instance",
+    "instance_key",
+    "instance_name",
     "meaning_of",
     "retries",
     "stage",
     "stage_from_json",
     "stage_to_json",
+    "stages_of",
     "to_json",
     "to_json_text",
+    "values_of",
     "when",
 ]

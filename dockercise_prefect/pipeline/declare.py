@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dockercise_prefect.errors import Place
 from dockercise_prefect.pipeline.cache import Cache
 from dockercise_prefect.pipeline.history import DEPTH, CodeHistory
+from dockercise_prefect.pipeline.instances import Instance, instance_key
 from dockercise_prefect.pipeline.lifecycle import (
     ORDINARY,
     STOP_GRACE,
@@ -34,8 +35,9 @@ from dockercise_prefect.pipeline.sources import (
     Mount,
     StageImage,
     StageName,
-    StageValue,
+    StageValues,
     StageVolume,
+    stages_of,
 )
 
 code = Mount(CodeSnapshot(), f"/{CODE}")
@@ -124,6 +126,16 @@ def concurrency(limit: int, *, group: str | None = None, overlap: str = "wait") 
     return Concurrency(group=group, limit=limit, overlap=Overlap(overlap))
 
 
+def instance(stage: StageName, **values: str) -> Instance:
+    """One of the stages that a stage with `matrix` stands for: the value of each axis, in the order of the name."""
+    return Instance(stage, instance_key(values.values()), values)
+
+
+def values_of(*stages: Stage) -> StageValues:
+    """The values of several stages as one variable: each on its own line, in this order."""
+    return StageValues(tuple(stage.name for stage in stages))
+
+
 def history(depth: int = DEPTH) -> CodeHistory:
     """The code is a git checkout with so many commits; with 0, it has all of them."""
     return CodeHistory(depth)
@@ -160,6 +172,7 @@ def stage(
     entrypoint: Sequence[str] | None = None,
     sudo: bool = False,
     cache: bool | Cache = False,
+    instance: Instance | None = None,
     at: str | None = None,
 ) -> Stage:
     """Declare a stage. LANGUAGE section 2 says what each key means.
@@ -167,7 +180,7 @@ def stage(
     Args:
         image: a reference, or a stage: then it runs in the image that this stage built, or else left behind.
         build: `built_from(…)`, instead of `image`.
-        env: maps each variable to its source: a stage's `.value`, `host(…)`, or a text.
+        env: maps each variable to its source: a stage's `.value`, `values_of(…)`, `host(…)`, or a text.
         volumes: stages' `.volume`, `code`, `bind(…)`, `engine_volume(…)`.
         on: a stage, or `code`.
         working_dir: the working directory; by default `/<name>` with `on`, else `/`.
@@ -183,6 +196,7 @@ def stage(
         entrypoint: the program that gets the words of `run` as arguments; empty for the image's own entrypoint.
         sudo: whether programs such as `sudo` may get rights that the stage's user does not have.
         cache: `True`, or `cache(…)`.
+        instance: `instance(…)`, for an instance of a stage; `name` is then the instance's name.
         at: `path:line:column` of the YAML that the stage was compiled from.
 
     Raises:
@@ -198,7 +212,7 @@ def stage(
     }
     origin = None if on is None else on.name if isinstance(on, Stage) else CODE
     edges = [(earlier.name, DependencyKind.AFTER) for earlier in after]
-    edges += [(source.stage, DependencyKind.ENV) for source in sources.values() if isinstance(source, StageValue)]
+    edges += [(earlier, DependencyKind.ENV) for source in sources.values() for earlier in stages_of(source)]
     if build is not None and isinstance(build.context, StageVolume):
         edges.append((build.context.stage, DependencyKind.VOL))
     edges += [(mount.source.stage, DependencyKind.VOL) for mount in volumes if isinstance(mount.source, StageVolume)]
@@ -217,7 +231,7 @@ def stage(
         env=sources,
         mounts=tuple(volumes),
         on=origin,
-        working_dir=working_dir or (f"/{name}" if on is not None else "/"),
+        working_dir=working_dir or ("/" if on is None else f"/{name if instance is None else instance.of}"),
         timeout=timeout,
         depends_on=tuple(Dependency(earlier, kind) for earlier, kind in dict.fromkeys(edges)),
         no_log=no_log,
@@ -236,6 +250,7 @@ def stage(
         entrypoint=None if entrypoint is None else tuple(entrypoint),
         sudo=sudo,
         cache=(Cache() if cache else None) if isinstance(cache, bool) else cache,
+        instance=instance,
         place=None if at is None else Place.parse(at),
     )
 

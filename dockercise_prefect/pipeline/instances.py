@@ -37,6 +37,19 @@ class Instance:
         return instance_name(self.of, self.key)
 
 
+def seen_as(later: Instance | None, earlier: Instance) -> str:
+    """The path below `/` and `/out` at which a stage finds an instance: `test/3.12,pg`; `test` for its counterpart.
+
+    The counterpart of an instance has the same value for each of its own axes.
+
+    Args:
+        later: which instance the stage is that looks for it; None if it is not an instance.
+        earlier: the instance that is found.
+    """
+    is_counterpart = later is not None and later.of != earlier.of and later.values.items() >= earlier.values.items()
+    return earlier.of if is_counterpart else f"{earlier.of}/{earlier.key}"
+
+
 def instance_name(stage: StageName, key: str) -> StageName:
     """The name of one instance of a stage: `test(3.12,pg)`."""
     return f"{stage}({key})"

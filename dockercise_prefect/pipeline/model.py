@@ -16,6 +16,7 @@ from dockercise_prefect.errors import DefinitionError, Diagnostic, Place, did_yo
 from dockercise_prefect.pipeline.cache import Cache
 from dockercise_prefect.pipeline.codes import Code
 from dockercise_prefect.pipeline.history import CodeHistory
+from dockercise_prefect.pipeline.instances import Instance, seen_as
 from dockercise_prefect.pipeline.lifecycle import CLEANUP_GRACE, ORDINARY, STOP_GRACE, Concurrency, Retries, When
 from dockercise_prefect.pipeline.services import Service
 from dockercise_prefect.pipeline.sources import Build, EnvSource, Image, Mount, StageName, StageValue, StageVolume, folded
@@ -62,23 +63,33 @@ class Dependency:
 
     Edges of different kinds to the same stage are separate, because each does something else at run time. The order of the
     graph needs only the set of stages.
+
+    Attributes:
+        seen_as: the path below `/` and `/out` at which an instance is seen: `test/3.12,pg`, or `test` for the counterpart of
+            the stage. None for a stage that is not an instance, which is seen under its own name.
     """
 
     stage: StageName
     kind: DependencyKind
     place: Place | None = None
     inferred: bool = False
+    seen_as: str | None = None
+
+    @property
+    def path(self) -> str:
+        """The path below `/` and `/out` at which the stage is usually seen."""
+        return self.stage if self.seen_as is None else self.seen_as
 
     @property
     def reference(self) -> str:
         """What in a stage's definition causes such an edge if it is inferred (LANGUAGE section 4)."""
         match self.kind:
             case DependencyKind.ENV:
-                return f"${folded(self.stage)}"
+                return f"${folded(self.path.partition('/')[0])}"
             case DependencyKind.VOL:
-                return f"/{self.stage}"
+                return f"/{self.path}"
             case DependencyKind.OUT:
-                return f"out/{self.stage}"
+                return f"out/{self.path}"
             case _:
                 return f"{self.kind}: {self.stage}"
 
@@ -122,6 +133,7 @@ class Stage:
         sudo: whether programs such as `sudo` may get rights that the stage's user does not have.
         cache: whether it may be reused; None for no.
         services: the containers beside it.
+        instance: which instance of a stage with `matrix` it is; None if it is not an instance.
         place: where the stage was written.
     """
 
@@ -152,7 +164,18 @@ class Stage:
     sudo: bool = False
     cache: Cache | None = None
     services: tuple[Service, ...] = ()
+    instance: Instance | None = None
     place: Place | None = None
+
+    @property
+    def written_name(self) -> StageName:
+        """The name of the stage as it was written: `test` for `test(3.12,pg)`."""
+        return self.name if self.instance is None else self.instance.of
+
+    @property
+    def folder(self) -> str:
+        """The path of its own volume in its container. It is the same for all instances of a stage."""
+        return f"/{self.written_name}"
 
     @property
     def starts_container(self) -> bool:
@@ -177,7 +200,8 @@ class Stage:
     @property
     def volume(self) -> Mount:
         """This stage's volume at its usual path, for the `volumes` of another stage."""
-        return Mount(StageVolume(self.name), f"/{self.name}")
+        target = self.folder if self.instance is None else f"{self.folder}/{self.instance.key}"
+        return Mount(StageVolume(self.name), target)
 
     @property
     def service_stages(self) -> tuple[Stage, ...]:
@@ -214,6 +238,19 @@ def build_secrets(stages: Iterable[Stage]) -> Iterator[str]:
 def asked_stages(stages: Iterable[Stage]) -> Iterator[StageName]:
     """The stages whose exit code decides whether others run."""
     return (edge.stage for stage in stages for edge in stage.depends_on if edge.kind.asks)
+
+
+def _with_paths(stages: Sequence[Stage]) -> Sequence[Stage]:
+    """The stages, whose edges to instances say at which paths the stages find them."""
+    instances = {stage.name: stage.instance for stage in stages if stage.instance is not None}
+    if not instances:
+        return stages
+
+    def found(edge: Dependency, later: Stage) -> Dependency:
+        earlier = instances.get(edge.stage)
+        return edge if earlier is None else replace(edge, seen_as=seen_as(later.instance, earlier))
+
+    return tuple(replace(stage, depends_on=tuple(found(edge, stage) for edge in stage.depends_on)) for stage in stages)
 
 
 @dataclass(frozen=True)
@@ -261,6 +298,7 @@ class Pipeline:
             if late:
                 raise ValueError(f"stage {stage.name!r} comes before {late[0]!r}, which it needs")
             seen.add(stage.name)
+        object.__setattr__(self, "stages", _with_paths(self.stages))
 
     @cached_property
     def by_name(self) -> Mapping[StageName, Stage]:
@@ -272,18 +310,37 @@ class Pipeline:
         """The stages by their names, each followed by its services in the form of stages."""
         return {each.name: each for stage in self.stages for each in (stage, *stage.service_stages)}
 
+    @cached_property
+    def instances(self) -> Mapping[StageName, tuple[StageName, ...]]:
+        """The instances of each stage that has any, by the name of the stage as it was written."""
+        found: dict[StageName, tuple[StageName, ...]] = {}
+        for stage in self.stages:
+            if stage.instance is not None:
+                found[stage.instance.of] = (*found.get(stage.instance.of, ()), stage.name)
+        return found
+
+    def named(self, targets: Iterable[StageName]) -> list[StageName]:
+        """The stages that the targets name, each once. The name of a stage with instances means all of them.
+
+        Raises:
+            DefinitionError: a target is not a stage (DK040).
+        """
+        wanted = list(dict.fromkeys(targets))
+        unknown = [name for name in wanted if name not in self.by_name and name not in self.instances]
+        if unknown:
+            raise DefinitionError(self._unknown_target(name) for name in unknown)
+        found = (self.instances.get(name, ()) if name not in self.by_name else (name,) for name in wanted)
+        return list(dict.fromkeys(name for names in found for name in names))
+
     def only(self, targets: Iterable[StageName]) -> Pipeline:
         """The targets and all that they need, in the same order; the whole pipeline if there are no targets.
 
         Raises:
             DefinitionError: a target is not a stage (DK040).
         """
-        wanted = list(dict.fromkeys(targets))
+        wanted = self.named(targets)
         if not wanted:
             return self
-        unknown = [name for name in wanted if name not in self.by_name]
-        if unknown:
-            raise DefinitionError(self._unknown_target(name) for name in unknown)
         chosen: set[StageName] = set()
         while wanted:
             name = wanted.pop()
@@ -293,7 +350,7 @@ class Pipeline:
         return replace(self, stages=[stage for stage in self.stages if stage.name in chosen], digest=None)
 
     def _unknown_target(self, name: StageName) -> Diagnostic:
-        meant = did_you_mean(name, list(self.by_name))
+        meant = did_you_mean(name, [*self.by_name, *self.instances])
         hint = f"did you mean `{meant}`?" if meant else "`dockercise compile --format text` lists the stages"
         return Diagnostic(Code.UNKNOWN_TARGET, f"the target `{name}` is not a stage of {self.name}", None, hint=hint)
 

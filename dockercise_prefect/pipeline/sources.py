@@ -29,6 +29,13 @@ class StageValue:
 
 
 @dataclass(frozen=True, slots=True)
+class StageValues:
+    """A variable whose value is what several stages printed: their values in this order, one after another, as lines."""
+
+    stages: tuple[StageName, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class HostVariable:
     """A variable from outside (LANGUAGE section 3). It is looked up by its name in upper case, then by `name` as written."""
 
@@ -52,7 +59,18 @@ def is_secret_file(variable: str) -> bool:
     return variable.startswith("/")
 
 
-EnvSource: TypeAlias = StageValue | HostVariable | LiteralValue
+EnvSource: TypeAlias = StageValue | StageValues | HostVariable | LiteralValue
+
+
+def stages_of(source: object) -> tuple[StageName, ...]:
+    """The stages whose values a variable with this source takes, in order; none for a source of another kind."""
+    match source:
+        case StageValue(stage):
+            return (stage,)
+        case StageValues(stages):
+            return stages
+        case _:
+            return ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,7 +145,7 @@ class Attempts:
         is_kept = result.volume is not None and result.volume.written and not stage.no_log
         check = self.running.refuse_when_killed
         try:
-            with files_of(self.engine, container, stage.name, check) if is_kept else nullcontext() as files:
+            with files_of(self.engine, container, stage, check) if is_kept else nullcontext() as files:
                 keep(None if files is None else self.confinement.leaving(files))
         finally:
             self.engine.remove(container)

@@ -48,8 +48,8 @@ class OutFolders:
         Raises:
             EngineError: what one of them printed is lost, or the volume cannot be made.
         """
-        if _has_out(stage, inputs) and not (uses_bridge(stage) and self.slots.are_expected and _are_small(inputs)):
-            self._shared_by_stages(inputs, outputs)
+        if _has_out(stage, inputs) and not (uses_bridge(stage) and self.slots.are_expected and _fit_in_slot(stage, inputs)):
+            self._shared_by_stages(stage, inputs, outputs)
 
     def mounts(
         self, stage: Stage, inputs: Mapping[StageName, JobResult], outputs: Outputs, lease: Lease
@@ -61,12 +61,14 @@ class OutFolders:
         """
         if not _has_out(stage, inputs):
             return ()
-        volume = lease.out(_contents(inputs, outputs)) if lease.slot is not None and _are_small(inputs) else None
-        return (ContainerMount("volume", volume or self._shared_by_stages(inputs, outputs), OUT, read_only=True),)
+        is_small = lease.slot is not None and _fit_in_slot(stage, inputs)
+        volume = lease.out(_contents(stage, inputs, outputs)) if is_small else None
+        return (ContainerMount("volume", volume or self._shared_by_stages(stage, inputs, outputs), OUT, read_only=True),)
 
-    def _shared_by_stages(self, inputs: Mapping[StageName, JobResult], outputs: Outputs) -> str:
+    def _shared_by_stages(self, stage: Stage, inputs: Mapping[StageName, JobResult], outputs: Outputs) -> str:
+        paths = _paths(stage)
         files = {
-            name: OutFile(result.attempt, printed.size, partial(outputs.open, printed))
+            paths[name]: OutFile(name, result.attempt, printed.size, partial(outputs.open, printed))
             for name, result, printed in ((name, result, _printed(name, result)) for name, result in inputs.items())
         }
         return self.shared.out(files, self.image())
@@ -76,15 +78,23 @@ def _has_out(stage: Stage, inputs: Mapping[StageName, JobResult]) -> bool:
     return stage.starts_container and bool(inputs)
 
 
-def _are_small(inputs: Mapping[StageName, JobResult]) -> bool:
+def _paths(stage: Stage) -> dict[StageName, str]:
+    """For each stage that this one needs, the path of its file below `/out`."""
+    return {edge.stage: edge.path for edge in stage.depends_on}
+
+
+def _fit_in_slot(stage: Stage, inputs: Mapping[StageName, JobResult]) -> bool:
+    """Whether the files are small, and none of them is in a folder: the volume of a slot has none."""
+    if any("/" in path for path in _paths(stage).values()):
+        return False
     return sum(_printed(name, result).size for name, result in inputs.items()) <= SMALL
 
 
-def _contents(inputs: Mapping[StageName, JobResult], outputs: Outputs) -> dict[str, bytes]:
-    contents = {}
+def _contents(stage: Stage, inputs: Mapping[StageName, JobResult], outputs: Outputs) -> dict[str, bytes]:
+    paths, contents = _paths(stage), {}
     for name, result in inputs.items():
         with outputs.open(_printed(name, result)) as printed:
-            contents[name] = b"".join(printed.chunks())
+            contents[paths[name]] = b"".join(printed.chunks())
     return contents
 
 

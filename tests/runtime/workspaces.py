@@ -206,7 +206,7 @@ def run_all(
 ) -> Ran:
     """Run all stages, one after the other."""
     with workspace(engine, *stages, root=root, run_id=run_id, history=history) as ran:
-        for stage in stages:
+        for stage in ran.pipeline:
             ran.run(stage, outside)
     return ran
 

@@ -10,7 +10,7 @@ from dockercise_prefect.compiler.reading.values import Field, texts
 from dockercise_prefect.errors import Place, did_you_mean
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.nodes import Node
-from dockercise_prefect.pipeline import Code, Stage, StageName, StageValue, folded
+from dockercise_prefect.pipeline import Code, Stage, StageName, folded, stages_of
 
 _NAME_SOURCE = f"[^{SPACE}=?]+"
 _NAME = matcher(_NAME_SOURCE)
@@ -43,10 +43,11 @@ def silenced(stages: Mapping[StageName, Stage], secrets: Collection[str]) -> dic
     told = {folded(name): name for name in stages}
     sources = {told[secret] for secret in secrets if secret in told}
     sources |= {
-        source.stage
+        name
         for stage in stages.values()
         for variable, source in stage.env.items()
-        if isinstance(source, StageValue) and folded(variable) in secrets
+        if folded(variable) in secrets
+        for name in stages_of(source)
     }
     return {
         name: replace(stage, no_log=True) if name in sources and stage.no_log is None else stage

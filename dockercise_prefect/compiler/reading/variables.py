@@ -20,7 +20,7 @@ from dockercise_prefect.compiler.reading.values import Field, scalars
 from dockercise_prefect.compiler.spelling.suggest import StageNames
 from dockercise_prefect.errors import Place, Related
 from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar
-from dockercise_prefect.pipeline import Code, EnvSource, HostVariable, LiteralValue, StageName, StageValue, folded
+from dockercise_prefect.pipeline import Code, EnvSource, HostVariable, LiteralValue, StageName, StageValue, StageValues, folded
 from dockercise_prefect.pipeline.run_context import RUN_VARIABLES
 
 _LITERAL_NAME = f"[^={SPACE}]+"
@@ -238,6 +238,8 @@ def _described(source: EnvSource) -> str:
     match source:
         case StageValue(stage):
             return f"the value of `{stage}`"
+        case StageValues(stages):
+            return f"the values of {', '.join(f'`{stage}`' for stage in stages)}"
         case HostVariable(name):
             return f"`{name}` from outside"
         case LiteralValue():

@@ -11,7 +11,7 @@ from typing import Protocol, TypeAlias
 
 from dockercise_prefect.errors import DockerciseError
 from dockercise_prefect.globs import Globs
-from dockercise_prefect.pipeline import Pipeline, Stage, StageName, StageValue, folded
+from dockercise_prefect.pipeline import Pipeline, Stage, StageName, folded, stages_of
 from dockercise_prefect.pipeline.seen import seen_folders, seen_volumes
 from dockercise_prefect.reuse.ingredients import Ingredients, UsedImage
 from dockercise_prefect.reuse.stage_ingredients import Surroundings, stage_ingredients
@@ -130,7 +130,11 @@ class Known:
         digests = variable_digests(texts, sensitive, self._key if sensitive else None)
         if digests is None:
             raise UnknownError(f"${sensitive[0]} is a secret, and Prefect has no key for its digest")
-        values = {name: outputs[source.stage] for name, source in stage.env.items() if isinstance(source, StageValue)}
+        values = {
+            name: "\n".join(outputs[earlier] for earlier in earlier_stages)
+            for name, source in stage.env.items()
+            if (earlier_stages := stages_of(source))
+        }
         return {**digests, **values}
 
     @cached_property

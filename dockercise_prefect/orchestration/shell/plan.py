@@ -18,7 +18,9 @@ from dockercise_prefect.pipeline import (
     StageImage,
     StageName,
     StageValue,
+    StageValues,
     StageVolume,
+    stages_of,
 )
 from dockercise_prefect.pipeline.sensitivity import secret_variables
 from dockercise_prefect.results.reading.run_view import RunView
@@ -114,7 +116,8 @@ def builder_of(stage: Stage, pipeline: Pipeline) -> Iterator[Stage]:
     if maker.build is None:
         return
     env = {name: source for name, source in maker.env.items() if name in maker.build.secrets}
-    needed = {source.stage for source in (maker.build.context, *env.values()) if isinstance(source, StageVolume | StageValue)}
+    needed = {maker.build.context.stage} if isinstance(maker.build.context, StageVolume) else set()
+    needed.update(name for source in env.values() for name in stages_of(source))
     edges = tuple(edge for edge in maker.depends_on if edge.stage in needed)
     yield replace(maker, run=None, env=env, mounts=(), on=None, depends_on=edges)
 
@@ -171,7 +174,8 @@ def takes(kind: DependencyKind) -> bool:
 
 def _reads_output(stage: Stage, name: StageName) -> bool:
     """Whether a stage reads what another one printed. Its script is searched too, for paths that are not inferred."""
-    is_named = re.search(rf"\bout/{re.escape(name)}(?![\w-])", stage.run or "") is not None
+    paths = {edge.path for edge in stage.depends_on if edge.stage == name}
+    is_named = any(re.search(rf"\bout/{re.escape(path)}(?![\w-])", stage.run or "") is not None for path in paths)
     return is_named or any(edge.stage == name and edge.kind is DependencyKind.OUT for edge in stage.depends_on)
 
 
@@ -197,16 +201,23 @@ def _lost(
     secret = secret_variables(pipeline).get(stage.name, ())
     for variable, source in stage.env.items():
         match source:
-            case StageValue(name) if (found := left[name]) is not None and found.ran and found.kept.output_digest is None:
-                yield variable, f"the value of {name}, which is not in the record: {_why(found, 'output')}"
+            case StageValue() | StageValues():
+                found = next((one for name in stages_of(source) if (one := left[name]) is not None and _is_unread(one)), None)
+                if found is not None:
+                    yield variable, f"the value of {found.stage.name}, which is not in the record: {_why(found, 'output')}"
             case LiteralValue() if masked and variable in secret:
                 yield variable, "a secret text of the pipeline, which is not in the record"
+
+
+def _is_unread(left: Left) -> bool:
+    """Whether a stage ran, and the record does not have what it printed."""
+    return left.ran and left.kept.output_digest is None
 
 
 def _notes(stages: Sequence[Stage], left: Mapping[StageName, Left | None]) -> Iterator[str]:
     for name in dict.fromkeys(needed for each in stages for needed in each.needs):
         found = left[name]
-        if found is not None and found.ran and found.kept.output_digest is None:
+        if found is not None and _is_unread(found):
             yield f"/out/{name} is empty: what {name} printed is not in the record: {_why(found, 'output')}"
 
 

@@ -7,7 +7,16 @@ from hashlib import sha256
 
 from dockercise_prefect.archives.content_digest import digest_text
 from dockercise_prefect.globs import Globs
-from dockercise_prefect.pipeline import ImageReference, LiteralValue, Pipeline, Stage, StageName, StageValue, folded
+from dockercise_prefect.pipeline import (
+    ImageReference,
+    LiteralValue,
+    Pipeline,
+    Stage,
+    StageName,
+    StageValue,
+    StageValues,
+    folded,
+)
 from dockercise_prefect.pipeline.seen import seen_folders, seen_volumes
 from dockercise_prefect.pipeline.sensitivity import secret_variables
 from dockercise_prefect.results.reading.recorded_run import RecordedRun
@@ -87,7 +96,7 @@ class Changes:
             match source:
                 case LiteralValue(text) if name not in self._secret.get(stage.name, ()):
                     found[name] = digest_text(sha256(text.encode("utf-8", "surrogateescape")).digest())
-                case StageValue():
+                case StageValue() | StageValues():
                     found.setdefault(name, _NEW)
                 case _:
                     pass

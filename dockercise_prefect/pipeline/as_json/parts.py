@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
+from dockercise_prefect.pipeline.instances import Instance
 from dockercise_prefect.pipeline.model import Stage
 from dockercise_prefect.pipeline.sources import (
     Build,
@@ -19,6 +20,7 @@ from dockercise_prefect.pipeline.sources import (
     MountSource,
     StageImage,
     StageValue,
+    StageValues,
     StageVolume,
 )
 
@@ -75,6 +77,8 @@ def env_to_json(source: EnvSource) -> Json:
     match source:
         case StageValue(stage):
             return {"stage": stage}
+        case StageValues(stages):
+            return {"stages": list(stages)}
         case HostVariable(name, optional):
             return {"host": name, "optional": optional}
         case LiteralValue(text):
@@ -86,11 +90,23 @@ def env_from_json(data: Json) -> EnvSource:
     match data:
         case {"stage": stage}:
             return StageValue(stage)
+        case {"stages": stages}:
+            return StageValues(tuple(stages))
         case {"host": name, "optional": optional}:
             return HostVariable(name, optional)
         case {"value": text}:
             return LiteralValue(text)
     raise ValueError(f"not the source of a variable: {data!r}")
+
+
+def instance_to_json(instance: Instance) -> Json:
+    """Which instance of a stage it is. The values are a list, because their order counts."""
+    return {"of": instance.of, "key": instance.key, "values": [[name, value] for name, value in instance.values.items()]}
+
+
+def instance_from_json(data: Json) -> Instance:
+    """Read what `instance_to_json` returned."""
+    return Instance(data["of"], data["key"], dict(data["values"]))
 
 
 def mount_to_json(mount: Mount) -> Json:

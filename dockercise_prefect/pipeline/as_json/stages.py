@@ -12,6 +12,8 @@ from dockercise_prefect.pipeline.as_json.parts import (
     env_to_json,
     image_from_json,
     image_to_json,
+    instance_from_json,
+    instance_to_json,
     mount_from_json,
     mount_to_json,
     triggers_in_order,
@@ -44,7 +46,13 @@ def stage_to_json(stage: Stage, sensitive: str | None = None) -> Json:
         "working_dir": stage.working_dir,
         "timeout": stage.timeout,
         "depends_on": [
-            {"stage": edge.stage, "kind": edge.kind.value, "inferred": edge.inferred, "at": _place_to_json(edge.place)}
+            {
+                "stage": edge.stage,
+                "kind": edge.kind.value,
+                **({} if edge.seen_as is None else {"seen_as": edge.seen_as}),
+                "inferred": edge.inferred,
+                "at": _place_to_json(edge.place),
+            }
             for edge in stage.depends_on
         ],
         "no_log": stage.no_log,
@@ -60,6 +68,7 @@ def stage_to_json(stage: Stage, sensitive: str | None = None) -> Json:
         **lifecycle_of_stage(stage),
         **services_of_stage(stage),
         **({"sudo": True} if stage.sudo else {}),  # only then, so that the digests of other pipelines stay as they were
+        **({} if stage.instance is None else {"instance": instance_to_json(stage.instance)}),  # as above
         "at": _place_to_json(stage.place),
     }
 
@@ -81,7 +90,13 @@ def stage_from_json(name: StageName, entry: Json) -> Stage:
         working_dir=entry["working_dir"],
         timeout=entry["timeout"],
         depends_on=tuple(
-            Dependency(edge["stage"], DependencyKind(edge["kind"]), _place_from_json(edge["at"]), edge["inferred"])
+            Dependency(
+                edge["stage"],
+                DependencyKind(edge["kind"]),
+                _place_from_json(edge["at"]),
+                edge["inferred"],
+                edge.get("seen_as"),
+            )
             for edge in entry["depends_on"]
         ),
         no_log=entry["no_log"],
@@ -96,6 +111,7 @@ def stage_from_json(name: StageName, entry: Json) -> Stage:
         **stage_lifecycle_from_json(entry),
         sudo=entry.get("sudo", False),
         services=services_from_json(entry),
+        instance=instance_from_json(entry["instance"]) if "instance" in entry else None,
         place=_place_from_json(entry["at"]),
     )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from dockercise_prefect.archives.content_digest import content_digested
-from dockercise_prefect.archives.tarball import Entry, File, tar_stream
+from dockercise_prefect.archives.tarball import Entry, File, Folder, tar_stream
 from dockercise_prefect.errors import DamagedError, EngineError
 from dockercise_prefect.pipeline import CODE, CodeHistory, StageName
 from dockercise_prefect.runtime.concurrent import Once
@@ -33,11 +33,13 @@ class OutFile:
     """A file of `/out`: what one attempt at a stage printed on stdout.
 
     Attributes:
+        stage: the stage.
         attempt: the number of the attempt.
         size: bytes.
         opened: opens the bytes.
     """
 
+    stage: StageName
     attempt: int
     size: int
     opened: Opened
@@ -73,7 +75,7 @@ class SharedVolumes:
         self._root = root
         self._history = history
         self._notify = notify
-        self._made: Once[frozenset[tuple[StageName, int]] | str, str] = Once()
+        self._made: Once[frozenset[tuple[str, StageName, int]] | str, str] = Once()
         self._kept: Once[str, None] = Once()
         self._code: Once[None, CodeDigests] = Once()
         self.code_digest: str | None = None
@@ -166,23 +168,25 @@ class SharedVolumes:
             "aws", lambda: self._volumes.filled("aws", image, tar_stream(aws_entries(Path.home(), os.environ)))
         )
 
-    def out(self, outputs: Mapping[StageName, OutFile], image: str) -> str:
+    def out(self, outputs: Mapping[str, OutFile], image: str) -> str:
         """The volume with one file for each of these stages. Stages that need the same attempts share this volume.
 
         Args:
-            outputs: the files, by the names of the stages.
+            outputs: the files, by their paths below `/out`.
             image: the id of any image on the engine.
         """
         now = time.time()
 
         def fill() -> str:
-            entries = [
-                File(path=name, size=file.size, content=partial(_chunks, file.opened), mode=0o444, mtime=now)
-                for name, file in sorted(outputs.items())
+            folders = sorted({path.rpartition("/")[0] for path in outputs if "/" in path})
+            entries: list[Entry] = [Folder(path=folder, mtime=now) for folder in folders]
+            entries += [
+                File(path=path, size=file.size, content=partial(_chunks, file.opened), mode=0o444, mtime=now)
+                for path, file in sorted(outputs.items())
             ]
             return self._volumes.filled("out", image, tar_stream(entries))
 
-        return self._made.get(frozenset((name, file.attempt) for name, file in outputs.items()), fill)
+        return self._made.get(frozenset((path, file.stage, file.attempt) for path, file in outputs.items()), fill)
 
     def keep(self, name: str) -> None:
         """Make sure that the engine's own volume of that name exists. It does not get our labels, so no run removes it.

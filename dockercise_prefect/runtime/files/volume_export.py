@@ -8,8 +8,9 @@ from contextlib import closing, contextmanager
 from itertools import chain
 from typing import TypeAlias
 
-from dockercise_prefect.archives.tarball import members
+from dockercise_prefect.archives.tarball import members, rerooted
 from dockercise_prefect.errors import EngineError
+from dockercise_prefect.pipeline import Stage
 from dockercise_prefect.runtime.engine import Engine
 
 KeepVolume: TypeAlias = Callable[[Iterator[bytes] | None], None]
@@ -26,23 +27,24 @@ HEAD = 65_536
 
 
 @contextmanager
-def files_of(engine: Engine, container: str, stage: str, check: Callable[[], None]) -> Iterator[Iterator[bytes] | None]:
+def files_of(engine: Engine, container: str, stage: Stage, check: Callable[[], None]) -> Iterator[Iterator[bytes] | None]:
     """The files in the volume of a stage, read through its container, which has ended; None if the volume is like a new one.
 
     When the context ends, reading stops, since the engine does not remove a container while its files are read.
 
     Args:
         engine: where the container is.
-        stage: its name.
+        stage: the stage.
         check: called while files are read; raises if reading has to stop.
     """
     try:
-        archive = engine.get(container, f"/{stage}")
+        archive = engine.get(container, stage.folder)
     except EngineError as error:
         yield _failing(error)
         return
     with closing(archive):
-        yield _files(_checked(archive, check), stage)
+        stream = _checked(archive, check)
+        yield _files(stream if stage.instance is None else rerooted(stream, stage.name), stage.name)
 
 
 def _files(stream: Iterator[bytes], stage: str) -> Iterator[bytes] | None:

@@ -14,7 +14,7 @@ from tarfile import TarError
 from dockercise_prefect.archives.content_digest import content_digested
 from dockercise_prefect.archives.tarball import File, Folder, owned_by, tar_stream
 from dockercise_prefect.errors import EngineError
-from dockercise_prefect.pipeline import StageName
+from dockercise_prefect.pipeline import Stage, StageName
 from dockercise_prefect.runtime.cleanup.labels import OVERLAY, Labels
 from dockercise_prefect.runtime.engine import ContainerMount, ContainerSpec, Engine
 from dockercise_prefect.runtime.files.users import Ids
@@ -106,12 +106,12 @@ class Volumes:
         if not self._engine.volume_exists(name):
             raise EngineError(f"{what} is no longer on the engine", "another program removed it during the run")
 
-    def set_root(self, stage: StageName, container: str, root: Root) -> None:
+    def set_root(self, stage: Stage, container: str, root: Root) -> None:
         """Set the mode and owner of the stage's own volume, through the stage's container, which is not started."""
-        folder = Folder(path=stage, mode=root.mode, mtime=time.time(), uid=root.uid, gid=root.gid)
+        folder = Folder(path=stage.written_name, mode=root.mode, mtime=time.time(), uid=root.uid, gid=root.gid)
         self._engine.put(container, "/", tar_stream([folder]))
 
-    def copy(self, stage: StageName, source: str, container: str, image: str, owner: Ids | None) -> None:
+    def copy(self, stage: Stage, source: str, container: str, image: str, owner: Ids | None) -> None:
         """Fill the stage's own volume with a copy of another volume. Modes, owners and links are kept.
 
         Args:
@@ -120,8 +120,8 @@ class Volumes:
             image: the id of any image on the engine.
             owner: the owner of the copies; None if they keep their owners.
         """
-        # The source is mounted under the stage's name, since the names of the entries begin with the mounted folder's name.
-        folder = f"/from/{stage}"
+        # The source is mounted in a folder with the same name, since the names of the entries begin with that name.
+        folder = f"/from{stage.folder}"
         mount = ContainerMount("volume", source, folder, read_only=True)
         with self.reader(image, mount) as loader, closing(self._engine.get(loader, folder)) as archive:
             stream: Iterator[bytes] = archive

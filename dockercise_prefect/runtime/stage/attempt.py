@@ -187,7 +187,7 @@ class StageAttempt:
 
     def _variables(self) -> Variables:
         texts = self._ports.texts.of(self._stage.name)
-        always = runtime_variables(self._job.run, self._stage.name)
+        always = runtime_variables(self._job.run, self._stage)
         own = self._job.variables.keys() | texts.keys()
         if self._job.aws:
             always |= {name: text for name, text in aws_folder.VARIABLES.items() if name not in own}
@@ -209,7 +209,7 @@ class StageAttempt:
     def _create(self, image: ResolvedImage, start: Launch, variables: Variables) -> str:
         stage = self._stage
         self._volume = self._overlaid(image) or OwnVolume(self._volumes.own(stage.name), written=False)
-        own = ContainerMount("volume", self._volume.name, f"/{stage.name}", read_only=False)
+        own = ContainerMount("volume", self._volume.name, stage.folder, read_only=False)
         self._container = self._ports.engine.create(self._spec(image, start, variables, own))
         return self._container
 
@@ -271,13 +271,13 @@ class StageAttempt:
         if self._volume is not None and self._volume.changes is not None and plan is not None:
             root = self._root(image, plan)
             if root not in FOLDERS:
-                self._volumes.set_root(stage.name, container, root)
+                self._volumes.set_root(stage, container, root)
             return
         if self._job.origin is not None:
             owner = look_up(self._ports.engine, container, self._user(image)) if self._owns_copy(image) else None
-            self._volumes.copy(stage.name, self._job.origin, container, image.id, owner)
+            self._volumes.copy(stage, self._job.origin, container, image.id, owner)
         if not is_root(self._user(image)):
-            self._volumes.set_root(stage.name, container, WRITABLE_FOR_ALL)
+            self._volumes.set_root(stage, container, WRITABLE_FOR_ALL)
 
     def _volume_mark(self, container: str) -> str | None:
         """A text that changes when the stage writes to its volume, which is empty at first; None if the volume is to be read.
@@ -288,7 +288,7 @@ class StageAttempt:
         if self._job.is_seen or self._job.origin is not None:
             return None
         with suppress(EngineError):
-            return self._ports.engine.folder_mark(container, f"/{self._stage.name}")
+            return self._ports.engine.folder_mark(container, self._stage.folder)
         return None
 
     def _execute(self, container: str, start: Launch, deadline: Deadline | None, writer: OutputWriter) -> Verdict:

@@ -16,7 +16,16 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar
 
 from pydantic import ConfigDict, PlainValidator, TypeAdapter
 
-from dockercise_prefect.pipeline import HostVariable, Stage, StageName, StageValue, stage_from_json, stage_to_json
+from dockercise_prefect.pipeline import (
+    HostVariable,
+    LiteralValue,
+    Stage,
+    StageName,
+    StageValue,
+    StageValues,
+    stage_from_json,
+    stage_to_json,
+)
 from dockercise_prefect.runtime.cleanup.labels import RunIdentity
 from dockercise_prefect.runtime.copying.copies import OverlayPlan
 from dockercise_prefect.runtime.engine import ContainerMount, ResolvedImage
@@ -34,8 +43,8 @@ class WrittenText:
     written: Literal[True] = True
 
 
-VariableSource: TypeAlias = StageValue | HostVariable | WrittenText
-"""Where a variable comes from: what a stage printed, outside, or the pipeline."""
+VariableSource: TypeAlias = StageValue | StageValues | HostVariable | WrittenText
+"""Where a variable comes from: what stages printed, outside, or the pipeline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,9 +241,7 @@ class Job:
 
 def variable_sources(stage: Stage) -> Mapping[str, VariableSource]:
     """Where each variable of a stage comes from, without any text."""
-    return {
-        name: source if isinstance(source, StageValue | HostVariable) else WrittenText() for name, source in stage.env.items()
-    }
+    return {name: WrittenText() if isinstance(source, LiteralValue) else source for name, source in stage.env.items()}
 
 
 def _read(adapter: TypeAdapter[Read], text: str) -> Read:

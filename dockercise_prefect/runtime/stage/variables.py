@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from dockercise_prefect.errors import StageError
-from dockercise_prefect.pipeline import HostVariable, StageName, StageValue, folded
+from dockercise_prefect.pipeline import HostVariable, Stage, StageName, StageValue, StageValues, folded, stages_of
 from dockercise_prefect.pipeline.sources import is_secret_file
 from dockercise_prefect.runtime.cleanup.labels import RunIdentity
 from dockercise_prefect.runtime.files.output import Printed
@@ -49,12 +49,12 @@ class Variables:
         return replace(self, stored=stored, unseen=encoded | dict(self.unseen))
 
 
-def runtime_variables(identity: RunIdentity, stage: StageName) -> dict[str, str]:
+def runtime_variables(identity: RunIdentity, stage: Stage) -> dict[str, str]:
     """The variables that are always set. `GRAPH_CI_RUN_ID` is for scripts of the first dockercise."""
     return {
-        "OUT": f"/{stage}",
+        "OUT": stage.folder,
         "DOCKERCISE_RUN_ID": identity.run_id,
-        "DOCKERCISE_STAGE": stage,
+        "DOCKERCISE_STAGE": stage.name,
         "DOCKERCISE_PIPELINE": identity.pipeline,
         "GRAPH_CI_RUN_ID": identity.run_id,
     }
@@ -90,9 +90,13 @@ def container_variables(
     for name in literals.keys() - open_texts.keys():
         unseen[name] = _fit(name, literals[name].encode("utf-8", "surrogateescape"), "", "pass it as a file instead")
     for name, source in sources.items():
-        if isinstance(source, StageValue):
-            hint = f"read /out/{source.stage} instead, which contains it byte for byte"
-            unseen[name] = _fit_value(name, values[source.stage], f"the value of {source.stage} as ", hint)
+        match source:
+            case StageValue(stage):
+                hint = f"read /out/{stage} instead, which contains it byte for byte"
+                unseen[name] = _fit_value(name, values[stage], f"the value of {stage} as ", hint)
+            case StageValues(stages):
+                hint = "read the files in /out instead, which contain them byte for byte"
+                unseen[name] = _fit_values(name, [values[stage] for stage in stages], "the values of a matrix as ", hint)
     for name, text in texts.items():
         if name not in literals and name not in files:
             unseen[name] = _fit(name, text.encode("utf-8", "surrogateescape"), "", "pass it as a file instead")
@@ -129,6 +133,8 @@ def chosen_variables(
         match sources.get(name):
             case StageValue(earlier):
                 chosen[name] = _fit_value(name, values[earlier], f"the value of {earlier} as ", hint)
+            case StageValues(stages):
+                chosen[name] = _fit_values(name, [values[stage] for stage in stages], "the values of a matrix as ", hint)
             case HostVariable(written):
                 found = texts.get(name, texts.get(written))
                 if found is not None:
@@ -154,6 +160,14 @@ def _fit_value(name: str, output: Printed, what: str, hint: str) -> bytes:
     if trouble is not None:
         raise StageError(f"{what}{name} cannot be a variable: {trouble}", hint)
     return _fit(name, output.value(), what, hint)
+
+
+def _fit_values(name: str, outputs: Sequence[Printed], what: str, hint: str) -> bytes:
+    """The values of several stages as lines, after checking that they can be passed as the variable `name`."""
+    trouble = _trouble_with_size(name, sum(output.value_size() + 1 for output in outputs))
+    if trouble is not None:
+        raise StageError(f"{what}{name} cannot be a variable: {trouble}", hint)
+    return _fit(name, b"\n".join(output.value() for output in outputs), what, hint)
 
 
 def trouble_with(name: str, text: bytes) -> str | None:
@@ -186,8 +200,8 @@ def _check_together(script: str | None, sources: Mapping[str, VariableSource], v
     room = min(len((script or "").encode("utf-8", "surrogateescape")), LONGEST_ARGUMENT)
     total = room + sum(len(name.encode()) + len(text) + 2 + POINTER for name, text in texts.items())
     if total > TOGETHER:
-        named = [source.stage for source in sources.values() if isinstance(source, StageValue)]
-        files = ", ".join(f"/out/{name}" for name in dict.fromkeys(named)) or "a file of the code"
+        named = takes_values_from(sources)
+        files = ", ".join(f"/out/{name}" for name in named) or "a file of the code"
         raise StageError(
             f"the variables have {total:,} bytes together, but the kernel only accepts about {TOGETHER:,}",
             f"read {files} instead",
@@ -200,4 +214,4 @@ def _is_secret_file(name: str, sources: Mapping[str, VariableSource]) -> bool:
 
 def takes_values_from(sources: Mapping[str, VariableSource]) -> tuple[StageName, ...]:
     """The stages whose values are used as variables."""
-    return tuple(dict.fromkeys(source.stage for source in sources.values() if isinstance(source, StageValue)))
+    return tuple(dict.fromkeys(stage for source in sources.values() for stage in stages_of(source)))

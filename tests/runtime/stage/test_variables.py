@@ -92,7 +92,7 @@ def test_a_folded_name(stage_name: str, variable: str) -> None:
 
 def test_what_is_always_set() -> None:
     """Every script knows its run, its stage, its pipeline and its own folder."""
-    found = runtime_variables(RunIdentity("r1", "p", "f"), "☃")
+    found = runtime_variables(RunIdentity("r1", "p", "f"), stage("☃"))
 
     assert found == {
         "OUT": "/☃",
