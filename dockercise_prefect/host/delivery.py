@@ -11,9 +11,10 @@ from pydantic import TypeAdapter, ValidationError, with_config
 
 from dockercise_prefect.errors import DockerciseError, WebhookError
 from dockercise_prefect.webhook.payload.delivery import read_delivery
+from dockercise_prefect.webhook.payload.event import other_event
 from dockercise_prefect.webhook.payload.proof import StandardSignature, standard_signature
-from dockercise_prefect.webhook.payload.push import Push, other_event
-from dockercise_prefect.webhook.payload.reading import pushed
+from dockercise_prefect.webhook.payload.push import Push
+from dockercise_prefect.webhook.payload.reading import event_of
 
 TOKEN = "x-gitlab-token"  # noqa: S105  the name of a header
 _SIGNED_AT = "webhook-timestamp"
@@ -128,7 +129,7 @@ def push_of(message: QueuedDelivery, body: bytes) -> Push | None:
     """The push in a delivery, for the report; None if it is not a push, or cannot be read."""
     try:
         delivery = read_delivery(message.headers, body)
-        found = other_event(delivery) or pushed(delivery)
+        found = other_event(delivery) or event_of(delivery)
     except DockerciseError:
         return None
     return found if isinstance(found, Push) else None

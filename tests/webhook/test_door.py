@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dockercise_prefect.webhook.payload.delivery import read_delivery
 from dockercise_prefect.webhook.payload.push import Push
-from dockercise_prefect.webhook.payload.reading import pushed
+from dockercise_prefect.webhook.payload.reading import event_of
 from dockercise_prefect.webhook.receiver.database import Database
 from dockercise_prefect.webhook.receiver.inbox import Acceptance, Addressee, Inbox
 from tests.webhook.payloads import (
@@ -265,7 +265,7 @@ def test_one_deployment_fills_no_room_of_others(tmp_path: Path) -> None:
 
         def accepted(number: int, *addressees: Addressee) -> Acceptance:
             sent = github_sent(github_push("acme/infra"))
-            push = pushed(read_delivery(sent.headers, sent.body))
+            push = event_of(read_delivery(sent.headers, sent.body))
             assert isinstance(push, Push)
             return inbox.accept(f"github:{number}", None, push, addressees, now=0.0)
 

@@ -13,7 +13,7 @@ import pytest
 from dockercise_prefect.errors import WebhookError
 from dockercise_prefect.webhook.payload.delivery import read_delivery
 from dockercise_prefect.webhook.payload.push import Push
-from dockercise_prefect.webhook.payload.reading import pushed
+from dockercise_prefect.webhook.payload.reading import event_of
 from dockercise_prefect.webhook.receiver.database import Database
 from dockercise_prefect.webhook.receiver.inbox import KEPT_SECONDS, Acceptance, Addressee, Inbox
 from dockercise_prefect.webhook.receiver.notices import Notices
@@ -23,7 +23,7 @@ from tests.webhook.payloads import github_push, github_sent
 
 def a_push() -> Push:
     sent = github_sent(github_push("acme/infra"))
-    push = pushed(read_delivery(sent.headers, sent.body))
+    push = event_of(read_delivery(sent.headers, sent.body))
     assert isinstance(push, Push)
     return push
 

@@ -10,6 +10,7 @@ from dockercise_prefect.webhook.payload.delivery import MalformedError
 Fields = Mapping[str, Any]
 
 _LONGEST = 4096
+_LARGEST_NUMBER = 2**63
 
 
 def text(fields: Fields, name: str, inside: str = "") -> str:
@@ -47,7 +48,7 @@ def listed(fields: Fields, name: str, inside: str = "") -> Sequence[Any]:
     return value
 
 
-def optional_fields(fields: Fields, name: str) -> Fields | None:
+def optional_fields(fields: Fields, name: str, inside: str = "") -> Fields | None:
     """An object, or None if it is missing or null.
 
     Raises:
@@ -55,7 +56,29 @@ def optional_fields(fields: Fields, name: str) -> Fields | None:
     """
     value = fields.get(name)
     if value is not None and not isinstance(value, dict):
-        raise MalformedError(f"`{name}` in the payload is not an object")
+        raise MalformedError(f"`{_where(name, inside)}` in the payload is not an object")
+    return value
+
+
+def needed_fields(fields: Fields, name: str, inside: str = "") -> Fields:
+    """An object.
+
+    Raises:
+        MalformedError: the field is missing or is not an object.
+    """
+    _present(fields, name, inside)
+    return optional_fields(fields, name, inside) or {}
+
+
+def number(fields: Fields, name: str, inside: str = "") -> int:
+    """A whole number above 0, as hosts count with.
+
+    Raises:
+        MalformedError: the field is missing or is no such number.
+    """
+    value = _present(fields, name, inside)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < _LARGEST_NUMBER:
+        raise MalformedError(f"`{_where(name, inside)}` in the payload is not a number above 0")
     return value
 
 

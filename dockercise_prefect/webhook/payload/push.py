@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from dockercise_prefect.hosts.kinds import HostKind
 from dockercise_prefect.webhook.payload.content import read_payload
-from dockercise_prefect.webhook.payload.delivery import Delivery, MalformedError
+from dockercise_prefect.webhook.payload.delivery import MalformedError
 from dockercise_prefect.webhook.payload.fields import Fields, listed, optional_fields, optional_text, shown, storable, text
 from dockercise_prefect.webhook.payload.repository import repository_of
 
@@ -26,11 +26,6 @@ MOST_FILES = 3000
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _BRANCHES = "refs/heads/"
 _TAGS = "refs/tags/"
-_PUSH_EVENTS = {
-    HostKind.GITHUB: {"push"},
-    HostKind.GITEA: {"push"},
-    HostKind.GITLAB: {"Push Hook", "Tag Push Hook"},
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,18 +85,9 @@ _PUSHES = TypeAdapter(Push)
 
 @dataclass(frozen=True, slots=True)
 class NoPush:
-    """The delivery is not a push, or it is a push that can start nothing; `reason` is for the host's list of deliveries."""
+    """The delivery is of another event, or can start nothing; `reason` is for the host's list of deliveries."""
 
     reason: str
-
-
-def other_event(delivery: Delivery) -> NoPush | None:
-    """Why a delivery is not a push, according to its headers; None if they say that it is a push."""
-    if delivery.event == "ping":
-        return NoPush("pong: waiting for pushes to this repository")
-    if delivery.event not in _PUSH_EVENTS[delivery.kind]:
-        return NoPush(f"the event `{shown(delivery.event)}` is ignored; only pushes start runs")
-    return None
 
 
 def read_push(kind: HostKind, body: bytes, *, form: bool) -> Push | NoPush:

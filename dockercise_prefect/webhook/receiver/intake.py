@@ -11,10 +11,11 @@ from itertools import islice
 
 from dockercise_prefect.webhook.payload.claims import claimed_addresses
 from dockercise_prefect.webhook.payload.delivery import Delivery, MalformedError, kind_of, read_delivery
+from dockercise_prefect.webhook.payload.event import other_event
 from dockercise_prefect.webhook.payload.fields import shown
 from dockercise_prefect.webhook.payload.proof import Proof
-from dockercise_prefect.webhook.payload.push import NoPush, Push, other_event
-from dockercise_prefect.webhook.payload.reading import pushed
+from dockercise_prefect.webhook.payload.push import NoPush, Push
+from dockercise_prefect.webhook.payload.reading import event_of
 from dockercise_prefect.webhook.receiver.directory import Directory
 from dockercise_prefect.webhook.receiver.hub import Registered
 from dockercise_prefect.webhook.receiver.inbox import Acceptance, Addressee, Inbox
@@ -132,10 +133,11 @@ class Intake:
         where = (*where, shown(max(claimed & registered[0].repositories, key=_parts)))
         if not proven:
             return self._forged(where, registered)
-        push = other_event(delivery) or pushed(delivery)
-        if isinstance(push, NoPush):
-            return Answer(result=Result.IGNORED, message=push.reason, about=where)
-        return self._wanted(delivery, push, proven)
+        event = other_event(delivery) or event_of(delivery)
+        if not isinstance(event, Push):
+            why = event.reason if isinstance(event, NoPush) else "pull requests start no runs here"
+            return Answer(result=Result.IGNORED, message=why, about=where)
+        return self._wanted(delivery, event, proven)
 
     def _wanted(self, delivery: Delivery, push: Push, proven: Mapping[str, Proof]) -> Answer:
         """Judge a push that was read. Each deployment of its repository is started only if its own secret was proven."""

@@ -14,7 +14,7 @@ import pytest
 
 from dockercise_prefect.aws.stack.door import KEPT, LARGEST, LARGEST_IN_QUEUE, PUSHES
 from dockercise_prefect.hosts.kinds import HostKind
-from dockercise_prefect.webhook.payload import push as receiver
+from dockercise_prefect.webhook.payload import event as receiver
 from dockercise_prefect.webhook.payload.delivery import read_delivery
 from tests.aws.stack.door_world import NAME, DoorWorld, door_world
 from tests.support.aws.moto import Aws
@@ -102,8 +102,8 @@ def test_tokens_are_not_in_the_queue(world: DoorWorld) -> None:
 
 
 def test_events_are_those_of_the_receiver() -> None:
-    """The door and the receiver agree on the events that can start runs."""
-    assert {HostKind(kind): set(events) for kind, events in PUSHES.items()} == receiver._PUSH_EVENTS
+    """The door and the receiver agree on the events of pushes."""
+    assert {HostKind(kind): set(events) for kind, events in PUSHES.items()} == receiver.PUSHES
     assert PUSHES.keys() == KEPT.keys()
 
 

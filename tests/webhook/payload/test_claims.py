@@ -7,7 +7,7 @@ import pytest
 from dockercise_prefect.webhook.payload.claims import MOST_FIELDS, claimed_addresses
 from dockercise_prefect.webhook.payload.delivery import read_delivery
 from dockercise_prefect.webhook.payload.push import Push
-from dockercise_prefect.webhook.payload.reading import pushed
+from dockercise_prefect.webhook.payload.reading import event_of
 from tests.webhook.payloads import (
     Sent,
     gitea_push,
@@ -44,7 +44,7 @@ def claims(sent: Sent) -> frozenset[str]:
 def test_all_addresses_of_a_push(sent: Sent) -> None:
     """Every address that a push has after parsing is found before parsing."""
     found = claims(sent)
-    push = pushed(read_delivery(sent.headers, sent.body))
+    push = event_of(read_delivery(sent.headers, sent.body))
 
     assert isinstance(push, Push)
     assert set(push.addresses) <= found

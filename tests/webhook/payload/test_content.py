@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dockercise_prefect.webhook.payload.content import read_payload
 from dockercise_prefect.webhook.payload.delivery import MalformedError, read_delivery
 from dockercise_prefect.webhook.payload.push import MOST_PATHS, NoPush, Push
-from dockercise_prefect.webhook.payload.reading import READ_HERE, pushed
+from dockercise_prefect.webhook.payload.reading import READ_HERE, event_of
 from tests.webhook.payloads import Sent, github_push, github_sent
 
 
@@ -70,10 +70,10 @@ def test_a_long_push_is_the_same_push() -> None:
     """A body that is read in a separate process gives the same result as one that is read in this process."""
     sent = github_sent(github_push(changed=[f"a/{number}" for number in range(MOST_PATHS)]))
 
-    apart = pushed(read_delivery(sent.headers, large(sent).body))
+    apart = event_of(read_delivery(sent.headers, large(sent).body))
 
     assert isinstance(apart, Push)
-    assert apart == pushed(read_delivery(sent.headers, sent.body))
+    assert apart == event_of(read_delivery(sent.headers, sent.body))
 
 
 def test_a_long_body_that_is_no_push() -> None:
@@ -81,11 +81,11 @@ def test_a_long_body_that_is_no_push() -> None:
     note = large(github_sent(github_push(ref="refs/notes/x")))
     broken = large(github_sent(github_push(sender="me")))
 
-    assert pushed(read_delivery(note.headers, note.body)) == NoPush(
+    assert event_of(read_delivery(note.headers, note.body)) == NoPush(
         "`refs/notes/x` is not a branch or tag; only pushes of those start runs"
     )
     with pytest.raises(MalformedError, match="`sender` in the payload is not an object"):
-        pushed(read_delivery(broken.headers, broken.body))
+        event_of(read_delivery(broken.headers, broken.body))
 
 
 def test_a_body_that_takes_too_much() -> None:
@@ -94,4 +94,4 @@ def test_a_body_that_takes_too_much() -> None:
     hostile = b'{"a": [' + b"[]," * (24 * 1024 * 1024 // 3) + b"[]]}"
 
     with pytest.raises(MalformedError, match="takes too much time or memory to read"):
-        pushed(read_delivery(sent.headers, hostile))
+        event_of(read_delivery(sent.headers, hostile))

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from dockercise_prefect.hosts.kinds import HostKind
 from dockercise_prefect.webhook.payload.delivery import MalformedError, read_delivery
-from dockercise_prefect.webhook.payload.push import MOST_COMMITS, MOST_PATHS, NoPush, Push, other_event
-from dockercise_prefect.webhook.payload.reading import pushed
+from dockercise_prefect.webhook.payload.event import Event, other_event
+from dockercise_prefect.webhook.payload.pull_request import PullRequest
+from dockercise_prefect.webhook.payload.push import MOST_COMMITS, MOST_PATHS, NoPush, Push
+from dockercise_prefect.webhook.payload.reading import event_of
 from tests.webhook.payloads import (
     BEFORE,
     ZEROS,
@@ -30,9 +32,9 @@ from tests.webhook.payloads import (
 )
 
 
-def read(sent: Sent) -> Push | NoPush:
+def read(sent: Sent) -> Event | NoPush:
     delivery = read_delivery(sent.headers, sent.body)
-    return other_event(delivery) or pushed(delivery)
+    return other_event(delivery) or event_of(delivery)
 
 
 def push_of(sent: Sent) -> Push:
@@ -169,7 +171,7 @@ def test_a_new_branch() -> None:
         (github_sent(github_push(ref="refs/heads/")), "`refs/heads/` is not a branch or tag"),
         (github_sent(github_push(ref="refs/notes/commits")), "`refs/notes/commits` is not a branch or tag"),
         (github_sent(github_examples("ping")[0], event="ping"), "pong"),
-        (github_sent(github_push(), event="pull_request"), "the event `pull_request`"),
+        (github_sent(github_push(), event="issues"), "the event `issues`"),
         (gitlab_sent(gitlab_push(), event="Note Hook"), "the event `Note Hook`"),
         (github_sent(github_push(), event="\x1b[31m" + "x" * 100), "the event `?[31mxxx"),
     ],
@@ -183,14 +185,18 @@ def test_what_starts_nothing(sent: Sent, reason: str) -> None:
     assert found.reason.isprintable()
 
 
+_OF_PULL_REQUESTS = {"opened", "reopened", "synchronize", "closed"}
+
+
 @pytest.mark.parametrize("event", github_events())
 def test_all_of_githubs_examples(event: str) -> None:
-    """Each payload that GitHub publishes is a push or another event."""
+    """Each payload that GitHub publishes is a push, a pull request or another event."""
     for example in github_examples(event):
         sent = github_sent(example, event=event)
         found = read(sent)
 
         assert isinstance(found, Push) is (event == "push" and not example["deleted"])
+        assert isinstance(found, PullRequest) is (event == "pull_request" and example["action"] in _OF_PULL_REQUESTS)
 
 
 def without(payload: dict[str, Any], *path: str) -> dict[str, Any]:
