@@ -22,12 +22,14 @@ def unmet(when: When, context: RunContext) -> str | None:
     """
     if when.event and context.event not in when.event:
         return f"the run began by {context.event}, not by {_either(when.event)}"
-    for what, globs, name in (("branch", when.branch, context.branch), ("tag", when.tag, context.tag)):
+    if when.branch and context.pull_request and not when.event:
+        return "the run is of a pull request, and `branch` without `event: pull_request` is for the branch itself"
+    for what, globs, name in (("branch", when.branch, _branch_of(context)), ("tag", when.tag, context.tag)):
         if globs and not (name and takes_name(globs, name)):
             has = f"the {what} is {name}" if name else f"the run has no {what}"
             return f"{has}, and must match {_either(globs)}"
     if when.changed and context.changed is not None and not _touched(when.changed, context.changed):
-        return f"the push changed no file that matches {_either(when.changed)}"
+        return f"the {'pull request' if context.pull_request else 'push'} changed no file that matches {_either(when.changed)}"
     return None
 
 
@@ -74,6 +76,11 @@ def passes_on_a_skip(stage: Stage, kind: DependencyKind) -> bool:
     if stage.when.cleans_up:
         return kind is DependencyKind.IMG or kind.asks
     return kind is not DependencyKind.AFTER
+
+
+def _branch_of(context: RunContext) -> str:
+    """The branch that conditions ask for: the target of a pull request, in a stage whose `event` includes pull requests."""
+    return context.target_branch if context.pull_request else context.branch
 
 
 def _uses_skipped(stage: Stage, skipped: Collection[StageName]) -> str | None:

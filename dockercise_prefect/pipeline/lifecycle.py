@@ -62,7 +62,8 @@ class When:
 
     Attributes:
         status: after which outcome of the stages that it comes after.
-        branch: globs of branches. `!` excludes what an earlier glob matched, as in `triggers`.
+        branch: globs of branches. `!` excludes what an earlier glob matched, as in `triggers`. For a pull request, it is the
+            target branch, and `event` must name pull requests.
         tag: globs of tags.
         event: how the run began.
         changed: globs of files; the push changed one of them.

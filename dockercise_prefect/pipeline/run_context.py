@@ -15,6 +15,9 @@ OF_GIT = (
     "DOCKERCISE_PREVIOUS",
     "DOCKERCISE_AUTHOR",
     "DOCKERCISE_MESSAGE",
+    "DOCKERCISE_PULL_REQUEST",
+    "DOCKERCISE_SOURCE_BRANCH",
+    "DOCKERCISE_TARGET_BRANCH",
 )
 """The variables of git."""
 
@@ -45,13 +48,16 @@ class RunContext:
     Attributes:
         event: how the run began.
         commit: the full id of the code's commit.
-        branch: the short name of the branch.
+        branch: the short name of the branch. A run of a pull request has none, because its code is on no branch.
         tag: the tag of the commit.
         repository: the address of the repository, without a login.
-        previous: the commit that the branch was at before the push.
+        previous: the commit that the branch was at before the push; for a pull request, that of the target branch.
         author: the commit's author, `Name <address>`.
         message: the commit's whole message.
-        changed: the paths that the push changed; None if nobody knows what changed.
+        changed: the paths that the push or the pull request changed; None if nobody knows what changed.
+        pull_request: the number of the pull request.
+        source_branch: the branch with the changes of the pull request.
+        target_branch: the branch that the pull request is for.
     """
 
     event: RunEvent = RunEvent.MANUAL
@@ -63,6 +69,9 @@ class RunContext:
     author: str = ""
     message: str = ""
     changed: Sequence[str] | None = None
+    pull_request: str = ""
+    source_branch: str = ""
+    target_branch: str = ""
 
     @property
     def variables(self) -> Mapping[str, str]:
@@ -76,5 +85,8 @@ class RunContext:
             self.previous,
             self.author,
             self.message,
+            self.pull_request,
+            self.source_branch,
+            self.target_branch,
         )
         return dict(zip(OF_GIT, texts, strict=True))

@@ -10,6 +10,10 @@ from dockercise_prefect.pipeline import Pipeline, RunContext, RunEvent, Stage, s
 from dockercise_prefect.pipeline.conditions import skipped_beforehand, unmet, without
 from dockercise_prefect.pipeline.selection import run_of
 
+PULL_REQUEST = RunContext(
+    event=RunEvent.PULL_REQUEST, pull_request="7", source_branch="topic", target_branch="main", changed=("src/app.py",)
+)
+OF_THE_BRANCH_ITSELF = "the run is of a pull request, and `branch` without `event: pull_request` is for the branch itself"
 ON_MAIN = RunContext(event=RunEvent.PUSH, branch="main", changed=("src/app.py", "README.md"))
 
 
@@ -31,6 +35,14 @@ ON_MAIN = RunContext(event=RunEvent.PUSH, branch="main", changed=("src/app.py", 
         ({"changed": ["docs/**", "*.txt"]}, ON_MAIN, "the push changed no file that matches docs/** or *.txt"),
         ({"changed": ["docs/**"]}, RunContext(), None),
         ({"branch": ["main"], "event": ["tag"]}, ON_MAIN, "the run began by push, not by tag"),
+        ({"event": ["pull_request"]}, PULL_REQUEST, None),
+        ({"event": ["pull_request"], "branch": ["main"]}, PULL_REQUEST, None),
+        ({"event": ["push", "pull_request"], "branch": ["main"]}, PULL_REQUEST, None),
+        ({"event": ["pull_request"], "branch": ["topic"]}, PULL_REQUEST, "the branch is main, and must match topic"),
+        ({"event": ["push"], "branch": ["main"]}, PULL_REQUEST, "the run began by pull_request, not by push"),
+        ({"branch": ["main"]}, PULL_REQUEST, OF_THE_BRANCH_ITSELF),
+        ({"branch": ["topic"]}, PULL_REQUEST, OF_THE_BRANCH_ITSELF),
+        ({"changed": ["docs/**"]}, PULL_REQUEST, "the pull request changed no file that matches docs/**"),
     ],
 )
 def test_a_condition(conditions: dict[str, Any], context: RunContext, why: str | None) -> None:

@@ -107,9 +107,10 @@ def pipeline_tag(name: str) -> str:
 
 
 def git_tags(git: RunContext) -> set[str]:
-    """The tags that show how a run began, unless it began by hand, and its branch or tag."""
+    """The tags that show how a run began, unless it began by hand, and its branch, tag or pull request."""
     event = "" if git.event is RunEvent.MANUAL else git.event.value
-    return {f"{kind}:{text}" for kind, text in (("event", event), ("branch", git.branch), ("tag", git.tag)) if text}
+    texts = {"event": event, "branch": git.branch, "tag": git.tag, "pull-request": git.pull_request}
+    return {f"{kind}:{text}" for kind, text in texts.items() if text}
 
 
 def found_by(pipeline: Pipeline, commit: str | None, git: RunContext) -> set[str]:

@@ -58,9 +58,12 @@ def test_a_run_by_hand_has_what_the_checkout_says(
         "DOCKERCISE_FAILED": "",
         "DOCKERCISE_MESSAGE": "Begin",
         "DOCKERCISE_PREVIOUS": "",
+        "DOCKERCISE_PULL_REQUEST": "",
         "DOCKERCISE_REPOSITORY": "",
+        "DOCKERCISE_SOURCE_BRANCH": "",
         "DOCKERCISE_STATUS": "",
         "DOCKERCISE_TAG": "v1.0",
+        "DOCKERCISE_TARGET_BRANCH": "",
     }
 
 
