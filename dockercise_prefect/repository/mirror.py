@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypedDict, Unpack
 
 from dockercise_prefect.errors import CommitMissingError, RepositoryError, RepositoryRefusedError, UsageError
+from dockercise_prefect.git.context import READ_COMMIT, read_commit
 from dockercise_prefect.quantities import shown_seconds
 from dockercise_prefect.repository.access import Access
 from dockercise_prefect.repository.address import Address
@@ -21,6 +22,7 @@ from dockercise_prefect.repository.extras import Extras
 from dockercise_prefect.repository.file_lock import LockTimeoutError, file_lock
 from dockercise_prefect.repository.folders import make_folder
 from dockercise_prefect.repository.known_hosts import FILE
+from dockercise_prefect.repository.pull_request_refs import PullRequestRefs, PullRequestTips
 from dockercise_prefect.repository.revision import Head, check_commit, check_ref
 
 _LATEST = "refs/dockercise/latest"
@@ -43,6 +45,9 @@ _SWEEP_PATIENCE = 60
 
 _SHA256_DIGITS = 64
 
+LONGEST_COMMIT = 1 << 20
+"""Bytes of a commit whose message is read. A longer one is not written by people."""
+
 ALL_COMMITS = 2**31 - 1
 """The depth that git takes for all of a history (its documentation of `fetch --depth`)."""
 
@@ -63,14 +68,18 @@ class Mirror:
         folder: holds the mirrors and checkouts of this user; created if it does not exist, and readable by nobody else.
         address: address of the repository.
         access: the credentials for the repository.
+        pull_request: the pull request whose commits are needed; None for the branches and tags of the repository.
     """
 
-    def __init__(self, folder: Path, address: Address, access: Access) -> None:
+    def __init__(self, folder: Path, address: Address, access: Access, pull_request: PullRequestRefs | None = None) -> None:
         self._folder = folder
         self._address = address
         self._access = access
-        # A user with another secret, or with none, must not see what was fetched with this one.
-        told_apart = f"{address.url}\n{access.name or ''}"
+        self._pull_request = pull_request
+        # A user with another secret, or with none, must not see what was fetched with this one. And nobody who asks for a
+        # commit of the repository gets one that somebody else has pushed to a fork.
+        of_forks = "\nforks" if pull_request is not None and pull_request.is_fork else ""
+        told_apart = f"{address.url}\n{access.name or ''}{of_forks}"
         self._mirror = folder / f"{_file_name(address.name)}-{hashlib.sha256(told_apart.encode()).hexdigest()[:16]}.git"
 
     def head(self, ref: str | None) -> Head:
@@ -101,6 +110,40 @@ class Mirror:
             if name in found:
                 return Head(ref, found[name], is_tag=name != asked[0])
         raise UsageError(f"{self._address.url} has no branch or tag `{ref}`", f"`git ls-remote {self._address.url}` lists them")
+
+    def tips(self, pull_request: PullRequestRefs) -> PullRequestTips:
+        """The commits of a pull request at the host now.
+
+        Raises:
+            RepositoryError: the host does not answer, or refuses access.
+        """
+        make_folder(self._folder)
+        with self._opened() as environment:
+            asked = ("ls-remote", "--", self._address.url, *pull_request.globs)
+            answer = git(self._folder, *asked, **self._reach(environment))
+        pairs = (line.partition("\t") for line in answer.decode("utf-8", "replace").splitlines())
+        return pull_request.tips({name: commit for commit, _, name in pairs})
+
+    def parents(self, commit: str) -> Sequence[str]:
+        """The parents of a commit that was fetched, also of those whose parents were not fetched.
+
+        Raises:
+            RepositoryError: git cannot read the commit.
+        """
+        check_commit(commit)
+        head, _, _ = self._ask("cat-file", "commit", commit).partition(b"\n\n")
+        return [line.split()[1].decode("ascii") for line in head.splitlines() if line.startswith(b"parent ")]
+
+    def message(self, commit: str) -> str:
+        """The message of a commit that was fetched; empty if it is very long.
+
+        Raises:
+            RepositoryError: git cannot read the commit.
+        """
+        check_commit(commit)
+        if int(self._ask("cat-file", "-s", commit)) > LONGEST_COMMIT:
+            return ""
+        return read_commit(self._ask(*READ_COMMIT, commit, "--")).message
 
     @property
     def folder(self) -> Path:
@@ -237,12 +280,16 @@ class Mirror:
             self._ask(*options, "--depth=1", "--", self._address.url, f"{commit}:{_LATEST}", lock=lock, **reach)
         except GitError as error:
             # A host may send only branches and tags. A commit that is in none of them cannot be fetched.
-            everything = ("+refs/heads/*:refs/dockercise/heads/*", "+refs/tags/*:refs/dockercise/tags/*")
+            everything = ("+refs/heads/*:refs/dockercise/heads/*", "+refs/tags/*:refs/dockercise/tags/*", *self._more_refs())
             whole = ["--prune", *(["--unshallow"] if (self._mirror / "shallow").exists() else [])]
             self._ask(*options, *whole, "--", self._address.url, *everything, lock=lock, **reach)
             if not self._has(commit):
                 hint = "was it pushed, or has a forced push removed it?"
                 raise CommitMissingError(f"{self._address.url} has no commit {commit}", hint) from error
+
+    def _more_refs(self) -> Iterator[str]:
+        globs = () if self._pull_request is None else self._pull_request.globs
+        return (f"+{glob}:refs/dockercise/{glob.removeprefix('refs/')}" for glob in globs)
 
     def _add(self, folder: Path, commit: str, lock: int) -> None:
         """Write the tree of a commit that was fetched."""
