@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, TextIO
 
 from dockercise_prefect.runtime.dialogue import Size
-from dockercise_prefect.runtime.engine import Channel
+from dockercise_prefect.runtime.output_sink import Channel
 
 _CHUNK = 65536
 

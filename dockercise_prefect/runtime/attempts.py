@@ -14,10 +14,11 @@ from dockercise_prefect.pipeline import Stage, StageName
 from dockercise_prefect.runtime.cleanup.labels import Labels, attempt_labels
 from dockercise_prefect.runtime.cleanup.removal import remove_all
 from dockercise_prefect.runtime.concurrent import Background
-from dockercise_prefect.runtime.engine import Engine, OutputSink
+from dockercise_prefect.runtime.engine import Engine
 from dockercise_prefect.runtime.files.volume_export import KeepVolume, files_of
 from dockercise_prefect.runtime.network.slots import Lease, NetworkSlots, uses_bridge
 from dockercise_prefect.runtime.out import OutFolders
+from dockercise_prefect.runtime.output_sink import OutputSink
 from dockercise_prefect.runtime.secrets.masking import Masker
 from dockercise_prefect.runtime.stage.confinement import Confinement
 from dockercise_prefect.runtime.stage.job import Job, JobResult, Stdout

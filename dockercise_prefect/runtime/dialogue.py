@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
-from dockercise_prefect.runtime.engine import Channel, Engine, ExitState
+from dockercise_prefect.runtime.engine import Engine, ExitState
+from dockercise_prefect.runtime.output_sink import Channel
 
 
 class Size(NamedTuple):

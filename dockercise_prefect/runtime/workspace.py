@@ -21,7 +21,7 @@ from dockercise_prefect.runtime.cleanup.removal import counted, remove_all
 from dockercise_prefect.runtime.concurrent import Background
 from dockercise_prefect.runtime.copying.copies import Copies
 from dockercise_prefect.runtime.copying.trials import Trials
-from dockercise_prefect.runtime.engine import Channel, Engine, Leftover, OutputSink, ResolvedImage
+from dockercise_prefect.runtime.engine import Engine, Leftover, ResolvedImage
 from dockercise_prefect.runtime.files.code_digests import CodeDigests
 from dockercise_prefect.runtime.files.output_volumes import OutputVolumes
 from dockercise_prefect.runtime.files.shared_volumes import SharedVolumes
@@ -30,6 +30,7 @@ from dockercise_prefect.runtime.files.volumes import Volumes
 from dockercise_prefect.runtime.network.slot_maker import SlotMaker
 from dockercise_prefect.runtime.network.slots import NetworkSlots, useful_slots
 from dockercise_prefect.runtime.out import OutFolders
+from dockercise_prefect.runtime.output_sink import Channel, OutputSink
 from dockercise_prefect.runtime.secrets.masking import Masker
 from dockercise_prefect.runtime.stage.attempt import run_attempt
 from dockercise_prefect.runtime.stage.confinement import Confinement

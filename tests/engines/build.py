@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable, Iterable
 
 from dockercise_prefect.errors import EngineError
-from dockercise_prefect.runtime.engine import BuildEnd, BuildSpec, OutputSink
+from dockercise_prefect.runtime.image_build import BuildEnd, BuildSpec
+from dockercise_prefect.runtime.output_sink import OutputSink
 from tests.engines.container import Behaviour, ContractBreachError
 from tests.engines.files import Tree, unpack
 

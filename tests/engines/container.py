@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapp
 from dataclasses import dataclass, field
 
 from dockercise_prefect.errors import EngineError
-from dockercise_prefect.runtime.engine import ContainerMount, ContainerSpec, ExitState, OutputSink
+from dockercise_prefect.runtime.engine import ContainerMount, ContainerSpec, ExitState
+from dockercise_prefect.runtime.output_sink import OutputSink
 from dockercise_prefect.runtime.overlay import Overlay
 from dockercise_prefect.runtime.service_engine import Executed
 from tests.engines.files import Entry, Tree

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from dockercise_prefect.runtime.engine import Channel, ContainerSpec, Engine, ExitState, ResolvedImage
+from dockercise_prefect.runtime.engine import ContainerSpec, Engine, ExitState, ResolvedImage
+from dockercise_prefect.runtime.output_sink import Channel
 from tests.engines.scripted import Behaviour, ScriptedEngine
 
 _numbers = itertools.count(1)

@@ -22,20 +22,19 @@ from dockercise_prefect.pipeline import PullPolicy
 from dockercise_prefect.runtime.cleanup.labels import RUN
 from dockercise_prefect.runtime.conversation import Conversation
 from dockercise_prefect.runtime.engine import (
-    BuildSpec,
     ContainerSpec,
     ContainerVanishedError,
     EngineInfo,
     ExitState,
     FileStream,
-    ImageBuild,
     Leftover,
     NoSuchPathError,
-    OutputSink,
     Progress,
     ResolvedImage,
     RunningContainer,
 )
+from dockercise_prefect.runtime.image_build import BuildSpec, ImageBuild
+from dockercise_prefect.runtime.output_sink import OutputSink
 from dockercise_prefect.runtime.overlay import Overlay, OverlayFacts
 from tests.engines.build import ScriptedBuild
 from tests.engines.checks import check_spec

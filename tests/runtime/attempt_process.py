@@ -22,17 +22,10 @@ from typing import Any, cast
 from dockercise_prefect.runtime.attempts import AttemptLostError
 from dockercise_prefect.runtime.concurrent import Background
 from dockercise_prefect.runtime.docker.engine import DockerEngine
-from dockercise_prefect.runtime.engine import (
-    BuildEnd,
-    BuildSpec,
-    Channel,
-    Engine,
-    ImageBuild,
-    OutputSink,
-    Progress,
-    ResolvedImage,
-)
+from dockercise_prefect.runtime.engine import Engine, Progress, ResolvedImage
 from dockercise_prefect.runtime.files.output import Printed
+from dockercise_prefect.runtime.image_build import BuildEnd, BuildSpec, ImageBuild
+from dockercise_prefect.runtime.output_sink import Channel, OutputSink
 from dockercise_prefect.runtime.stage.attempt import run_attempt
 from dockercise_prefect.runtime.stage.job import Job, JobResult, Stdout
 from dockercise_prefect.runtime.stage.outcome import Stop

@@ -18,10 +18,11 @@ from dockercise_prefect.pipeline import CodeHistory, Pipeline, Stage, StageName,
 from dockercise_prefect.runtime.attempts import RunAttempt, StagePorts
 from dockercise_prefect.runtime.cleanup.labels import Labels, RunIdentity
 from dockercise_prefect.runtime.copying.trials import Trials
-from dockercise_prefect.runtime.engine import Channel, Engine, OutputSink
+from dockercise_prefect.runtime.engine import Engine
 from dockercise_prefect.runtime.files.output import Printed
 from dockercise_prefect.runtime.files.volume_export import KeepVolume
 from dockercise_prefect.runtime.files.volumes import Volumes
+from dockercise_prefect.runtime.output_sink import Channel, OutputSink
 from dockercise_prefect.runtime.secrets.masking import Masker
 from dockercise_prefect.runtime.stage.attempt import run_attempt
 from dockercise_prefect.runtime.stage.confinement import Confinement

@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 from dockercise_prefect.orchestration.run.events import Observer, StageOutput
 from dockercise_prefect.pipeline import StageName
 from dockercise_prefect.results.record.store import LogWriter
-from dockercise_prefect.runtime.engine import Channel
 from dockercise_prefect.runtime.files.lines import LineDecoder
+from dockercise_prefect.runtime.output_sink import Channel
 
 PrefectLogger: TypeAlias = "logging.Logger | logging.LoggerAdapter[Any]"
 

@@ -22,7 +22,7 @@ from dockercise_prefect.pipeline import Stage, StageName
 from dockercise_prefect.quantities import shown_seconds
 from dockercise_prefect.results.summary import AttemptSummary
 from dockercise_prefect.runtime.attempts import StagePorts
-from dockercise_prefect.runtime.engine import OutputSink
+from dockercise_prefect.runtime.output_sink import OutputSink
 from dockercise_prefect.runtime.stage.job import JobResult, OwnVolume
 from dockercise_prefect.runtime.stage.ports import Texts
 from dockercise_prefect.runtime.workspace import Workspace

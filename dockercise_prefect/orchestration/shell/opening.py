@@ -27,8 +27,9 @@ from dockercise_prefect.runtime.attempts import StagePorts
 from dockercise_prefect.runtime.cleanup.labels import RunIdentity
 from dockercise_prefect.runtime.copying.trials import FOLDER, Trials
 from dockercise_prefect.runtime.dialogue import Dialogue, InteractiveEngine
-from dockercise_prefect.runtime.engine import Engine, OutputSink
+from dockercise_prefect.runtime.engine import Engine
 from dockercise_prefect.runtime.files.volumes import Volumes
+from dockercise_prefect.runtime.output_sink import OutputSink
 from dockercise_prefect.runtime.stage.environment import VariableTexts
 from dockercise_prefect.runtime.stage.job import JobResult, Stdout
 from dockercise_prefect.runtime.stage.mounts import check_host_paths, code_folders

@@ -23,7 +23,8 @@ from dockercise_prefect.quantities import shown_seconds
 from dockercise_prefect.results.record.file_names import output_file
 from dockercise_prefect.runtime.cleanup.labels import ATTEMPT, ITSELF, OVERLAY, STAGE, RunIdentity
 from dockercise_prefect.runtime.concurrent import run_each
-from dockercise_prefect.runtime.engine import Channel, Engine, ExitState, Leftover, OutputSink
+from dockercise_prefect.runtime.engine import Engine, ExitState, Leftover
+from dockercise_prefect.runtime.output_sink import Channel, OutputSink
 from dockercise_prefect.runtime.stage.boot import LOST_INPUT
 from dockercise_prefect.runtime.stage.job import JobResult, OwnVolume, Stdout
 from dockercise_prefect.runtime.stage.outcome import Stop, Verdict, judge

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dockercise_prefect.runtime.docker.marks import marked, step_host
-from dockercise_prefect.runtime.engine import BuildSpec, ContainerMount, ContainerSpec
+from dockercise_prefect.runtime.engine import ContainerMount, ContainerSpec
+from dockercise_prefect.runtime.image_build import BuildSpec
 
 _NANO = 1_000_000_000
 

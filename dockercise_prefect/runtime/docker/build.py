@@ -25,7 +25,8 @@ from dockercise_prefect.runtime.docker.marks import marked
 from dockercise_prefect.runtime.docker.pull import PullProgress
 from dockercise_prefect.runtime.docker.upload import Upload
 from dockercise_prefect.runtime.dockerfile.labelled import labelled
-from dockercise_prefect.runtime.engine import BuildEnd, BuildSpec, OutputSink
+from dockercise_prefect.runtime.image_build import BuildEnd, BuildSpec
+from dockercise_prefect.runtime.output_sink import OutputSink
 
 STOP_SECONDS: Final = 15.0
 """Seconds that the engine may take to end a build that was stopped. After that, we close the connection."""

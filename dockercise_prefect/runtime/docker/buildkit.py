@@ -21,7 +21,8 @@ from dockercise_prefect.runtime.docker.command import BuildCommand, with_credent
 from dockercise_prefect.runtime.docker.errors import engine_errors
 from dockercise_prefect.runtime.docker.ignore import DockerIgnore
 from dockercise_prefect.runtime.docker.marks import build_name, marked
-from dockercise_prefect.runtime.engine import BuildEnd, BuildSpec, OutputSink
+from dockercise_prefect.runtime.image_build import BuildEnd, BuildSpec
+from dockercise_prefect.runtime.output_sink import OutputSink
 
 KILL_AFTER: Final = 15.0
 """Seconds that the command may take to end a build that was stopped. After that, it is killed."""

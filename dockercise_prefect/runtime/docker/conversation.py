@@ -10,7 +10,7 @@ from docker import APIClient
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.runtime.docker.streams import FrameSplitter, Wire, hijacked, pump
-from dockercise_prefect.runtime.engine import Channel
+from dockercise_prefect.runtime.output_sink import Channel
 from dockercise_prefect.runtime.service_engine import LONGEST_OUTPUT, Executed
 
 ANSWER_SECONDS = 60.0

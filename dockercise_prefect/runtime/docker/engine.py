@@ -39,19 +39,18 @@ from dockercise_prefect.runtime.docker.streams import Feed, attach, pump
 from dockercise_prefect.runtime.docker.upload import Upload
 from dockercise_prefect.runtime.dockerfile.needs import first_need
 from dockercise_prefect.runtime.engine import (
-    BuildSpec,
     ContainerSpec,
     ContainerVanishedError,
     EngineInfo,
     ExitState,
     FileStream,
-    ImageBuild,
     Leftover,
-    OutputSink,
     Progress,
     ResolvedImage,
     RunningContainer,
 )
+from dockercise_prefect.runtime.image_build import BuildSpec, ImageBuild
+from dockercise_prefect.runtime.output_sink import OutputSink
 from dockercise_prefect.runtime.overlay import Overlay, OverlayFacts
 from dockercise_prefect.runtime.service_engine import Executed
 

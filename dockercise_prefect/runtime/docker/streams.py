@@ -21,7 +21,7 @@ from docker.errors import create_api_error_from_http_exception
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.runtime.docker.errors import engine_errors
-from dockercise_prefect.runtime.engine import Channel, OutputSink
+from dockercise_prefect.runtime.output_sink import Channel, OutputSink
 
 SILENCE: Final = 10.0
 """Seconds without output after which the engine is asked whether the container still runs."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from collections import deque
 
-from dockercise_prefect.runtime.engine import Channel
+from dockercise_prefect.runtime.output_sink import Channel
 
 
 class LineDecoder:

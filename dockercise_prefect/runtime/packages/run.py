@@ -10,7 +10,8 @@ from functools import partial
 from dockercise_prefect.errors import DockerciseError
 from dockercise_prefect.runtime.cleanup.labels import Labels, RunIdentity
 from dockercise_prefect.runtime.cleanup.ownership import this_process
-from dockercise_prefect.runtime.engine import Channel, ContainerSpec, ContainerVanishedError, Engine, ResolvedImage
+from dockercise_prefect.runtime.engine import ContainerSpec, ContainerVanishedError, Engine, ResolvedImage
+from dockercise_prefect.runtime.output_sink import Channel
 from dockercise_prefect.runtime.stage.outcome import Stop, judge
 from dockercise_prefect.runtime.stage.running import Deadline, Running
 from dockercise_prefect.status import StageStatus

@@ -9,8 +9,9 @@ from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import Build, PullPolicy
 from dockercise_prefect.runtime.cleanup.labels import Labels
 from dockercise_prefect.runtime.dockerfile.labelled import base_images
-from dockercise_prefect.runtime.engine import BuildEnd, BuildSpec, ContainerMount, ExitState, ResolvedImage
+from dockercise_prefect.runtime.engine import ContainerMount, ExitState, ResolvedImage
 from dockercise_prefect.runtime.files.volumes import Volumes
+from dockercise_prefect.runtime.image_build import BuildEnd, BuildSpec
 from dockercise_prefect.runtime.stage.build_context import OpenContext, open_context
 from dockercise_prefect.runtime.stage.capture import Capture
 from dockercise_prefect.runtime.stage.images import made_image, words_for_image

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dockercise_prefect.errors import DockerciseError
-from dockercise_prefect.runtime.engine import Channel, OutputSink
 from dockercise_prefect.runtime.files.lines import LogTail
+from dockercise_prefect.runtime.output_sink import Channel, OutputSink
 from dockercise_prefect.runtime.stage.ports import MaskedStream, Masking
 
 

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.quantities import shown_bytes
-from dockercise_prefect.runtime.engine import Channel, OutputSink
+from dockercise_prefect.runtime.output_sink import Channel, OutputSink
 from dockercise_prefect.runtime.stage.outcome import Stop
 from dockercise_prefect.status import StageStatus
 

@@ -13,7 +13,8 @@ from dockercise_prefect.pipeline import ImageReference, Pipeline, PullPolicy, St
 from dockercise_prefect.runtime.cleanup.labels import Labels
 from dockercise_prefect.runtime.concurrent import Once, run_each
 from dockercise_prefect.runtime.dockerfile.reference import parse_reference
-from dockercise_prefect.runtime.engine import BuildSpec, Engine, ResolvedImage
+from dockercise_prefect.runtime.engine import Engine, ResolvedImage
+from dockercise_prefect.runtime.image_build import BuildSpec
 
 AT_ONCE = 4
 """How many images are looked up or pulled at the same time."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dockercise_prefect.pipeline import StageName
-from dockercise_prefect.runtime.engine import Engine, OutputSink
+from dockercise_prefect.runtime.engine import Engine
 from dockercise_prefect.runtime.files.output import Printed
+from dockercise_prefect.runtime.output_sink import OutputSink
 from dockercise_prefect.runtime.stage.job import Stdout
 from dockercise_prefect.runtime.stage.outcome import Stop
 from dockercise_prefect.runtime.stage.running import Deadline, Ending, Watch

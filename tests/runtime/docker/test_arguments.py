@@ -9,7 +9,8 @@ import pytest
 from dockercise_prefect.runtime.docker.arguments import build_parameters, committed_config, container_config, platform_matches
 from dockercise_prefect.runtime.docker.images import resolved_image
 from dockercise_prefect.runtime.dockerfile.reference import parse_reference
-from dockercise_prefect.runtime.engine import BuildSpec, ContainerMount, ContainerSpec
+from dockercise_prefect.runtime.engine import ContainerMount, ContainerSpec
+from dockercise_prefect.runtime.image_build import BuildSpec
 
 
 def _config(**fields: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.runtime.docker.build import decoded, follow
-from dockercise_prefect.runtime.engine import BuildEnd
+from dockercise_prefect.runtime.image_build import BuildEnd
 from tests.engines.driving import Output
 
 EVENTS: list[Mapping[str, Any]] = [

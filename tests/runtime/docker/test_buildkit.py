@@ -23,7 +23,8 @@ from dockercise_prefect.runtime.docker.command import BuildCommand, find_build_c
 from dockercise_prefect.runtime.docker.connection import Address, connect
 from dockercise_prefect.runtime.docker.engine import DockerEngine
 from dockercise_prefect.runtime.docker.marks import build_name
-from dockercise_prefect.runtime.engine import BuildEnd, BuildSpec, Leftover
+from dockercise_prefect.runtime.engine import Leftover
+from dockercise_prefect.runtime.image_build import BuildEnd, BuildSpec
 from tests.engines.driving import PATIENCE, Output, member, run, spec_of, tar_of
 from tests.engines.registry import registry
 from tests.engines.scripted import BUSYBOX

@@ -15,7 +15,8 @@ from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import PullPolicy
 from dockercise_prefect.runtime.docker.connection import Address, connect
 from dockercise_prefect.runtime.docker.engine import DockerEngine
-from dockercise_prefect.runtime.engine import Channel, ContainerMount, ExitState, ResolvedImage
+from dockercise_prefect.runtime.engine import ContainerMount, ExitState, ResolvedImage
+from dockercise_prefect.runtime.output_sink import Channel
 from tests.engines.driving import PATIENCE, Output, container, member, run, running, spec_of, tar_of
 from tests.engines.line import line_to
 from tests.engines.registry import Registry, registry

@@ -12,15 +12,8 @@ import pytest
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import PullPolicy
 from dockercise_prefect.runtime.cleanup.removal import remove_all
-from dockercise_prefect.runtime.engine import (
-    BuildEnd,
-    BuildSpec,
-    ContainerMount,
-    Engine,
-    Leftover,
-    NoSuchPathError,
-    ResolvedImage,
-)
+from dockercise_prefect.runtime.engine import ContainerMount, Engine, Leftover, NoSuchPathError, ResolvedImage
+from dockercise_prefect.runtime.image_build import BuildEnd, BuildSpec
 from tests.engines.driving import PATIENCE, Output, container, member, members_of, rehearse, run, spec_of, tar_of
 from tests.engines.scripted import BUSYBOX, Behaviour
 

@@ -16,7 +16,8 @@ from dockercise_prefect.pipeline import PullPolicy, built_from, code, stage
 from dockercise_prefect.runtime.cleanup.ownership import Owner, sweep, this_process
 from dockercise_prefect.runtime.docker.connection import connect
 from dockercise_prefect.runtime.docker.engine import DockerEngine
-from dockercise_prefect.runtime.engine import BuildSpec, Leftover
+from dockercise_prefect.runtime.engine import Leftover
+from dockercise_prefect.runtime.image_build import BuildSpec
 from tests.engines.driving import Output, spec_of
 from tests.engines.scripted import BUSYBOX
 from tests.runtime.workspaces import sh, workspace

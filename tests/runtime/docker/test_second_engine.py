@@ -19,7 +19,7 @@ from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import PullPolicy
 from dockercise_prefect.runtime.docker.connection import connect
 from dockercise_prefect.runtime.docker.engine import DockerEngine
-from dockercise_prefect.runtime.engine import Channel
+from dockercise_prefect.runtime.output_sink import Channel
 from tests.engines.driving import run, spec_of
 from tests.engines.scripted import BUSYBOX
 from tests.engines.second_engine import second_engine

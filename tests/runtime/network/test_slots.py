@@ -8,9 +8,10 @@ import pytest
 
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import Pipeline, Stage, built_from, code, stage
-from dockercise_prefect.runtime.engine import ContainerSpec, Engine, ExitState, OutputSink, ResolvedImage
+from dockercise_prefect.runtime.engine import ContainerSpec, Engine, ExitState, ResolvedImage
 from dockercise_prefect.runtime.network.slot_maker import FOLDER
 from dockercise_prefect.runtime.network.slots import NetworkSlots, useful_slots
+from dockercise_prefect.runtime.output_sink import OutputSink
 from tests.engines.driving import PATIENCE
 from tests.engines.scripted import BUSYBOX, Behaviour, ScriptedEngine
 from tests.runtime.network.making import may_start, slots_on

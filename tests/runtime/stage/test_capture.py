@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dockercise_prefect.errors import StorageError
-from dockercise_prefect.runtime.engine import Channel
+from dockercise_prefect.runtime.output_sink import Channel
 from dockercise_prefect.runtime.secrets.masking import Masker
 from dockercise_prefect.runtime.stage.capture import Capture
 

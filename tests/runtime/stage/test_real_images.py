@@ -18,7 +18,7 @@ from dockercise_prefect.pipeline import built_from, code, host, stage
 from dockercise_prefect.runtime.cleanup.removal import remove_all
 from dockercise_prefect.runtime.docker.connection import Address, connect
 from dockercise_prefect.runtime.docker.engine import DockerEngine
-from dockercise_prefect.runtime.engine import BuildSpec
+from dockercise_prefect.runtime.image_build import BuildSpec
 from tests.engines.driving import PATIENCE, Output
 from tests.engines.line import line_to
 from tests.engines.registry import registry

@@ -14,7 +14,8 @@ import pytest
 from dockercise_prefect.pipeline import Pipeline, Stage, host, stage
 from dockercise_prefect.runtime.attempts import StagePorts
 from dockercise_prefect.runtime.dialogue import Dialogue, Size
-from dockercise_prefect.runtime.engine import Channel, ContainerSpec, ExitState
+from dockercise_prefect.runtime.engine import ContainerSpec, ExitState
+from dockercise_prefect.runtime.output_sink import Channel
 from dockercise_prefect.runtime.stage.boot import LOST_INPUT, boot_from_file, input_block
 from dockercise_prefect.runtime.stage.environment import VariableTexts
 from dockercise_prefect.runtime.stage.job import JobResult
