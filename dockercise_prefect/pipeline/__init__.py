@@ -21,6 +21,7 @@ from dockercise_prefect.pipeline.declare import (
     values_of,
     when,
 )
+from dockercise_prefect.pipeline.declared_services import service
 from dockercise_prefect.pipeline.history import CodeHistory
 from dockercise_prefect.pipeline.image_name import IMAGE, IMAGE_SOURCE, image_name_problem
 from dockercise_prefect.pipeline.instances import Instance, instance_key, instance_name
@@ -37,6 +38,7 @@ from dockercise_prefect.pipeline.lifecycle import (
 )
 from dockercise_prefect.pipeline.model import Dependency, DependencyKind, Network, Pipeline, PullPolicy, Stage, build_secrets
 from dockercise_prefect.pipeline.run_context import RunContext, RunEvent
+from dockercise_prefect.pipeline.services import Readiness, Service
 from dockercise_prefect.pipeline.sources import (
     CODE,
     Build,
@@ -90,11 +92,13 @@ __all__ = [
     "Overlap",
     "Pipeline",
     "PullPolicy",
+    "Readiness",
     "Retries",
     "RetryReason",
     "RunContext",
     "RunEvent",
     "RunsOn",
+    "Service",
     "Stage",
     "StageImage",
     "StageName",
@@ -121,6 +125,7 @@ __all__ = [
     "instance_name",
     "meaning_of",
     "retries",
+    "service",
     "stage",
     "stage_from_json",
     "stage_to_json",

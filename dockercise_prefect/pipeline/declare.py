@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from dockercise_prefect.errors import Place
 from dockercise_prefect.pipeline.cache import Cache
+from dockercise_prefect.pipeline.declared_services import edges_of, image_of, sources_of
 from dockercise_prefect.pipeline.history import DEPTH, CodeHistory
 from dockercise_prefect.pipeline.instances import Instance, instance_key
 from dockercise_prefect.pipeline.lifecycle import (
@@ -20,6 +21,7 @@ from dockercise_prefect.pipeline.lifecycle import (
 )
 from dockercise_prefect.pipeline.model import Dependency, DependencyKind, Network, PullPolicy, Stage
 from dockercise_prefect.pipeline.run_context import RunEvent
+from dockercise_prefect.pipeline.services import Service
 from dockercise_prefect.pipeline.sources import (
     CODE,
     Build,
@@ -28,16 +30,12 @@ from dockercise_prefect.pipeline.sources import (
     EnvSource,
     HostPath,
     HostVariable,
-    Image,
-    ImageReference,
-    LiteralValue,
     Mode,
     Mount,
     StageImage,
     StageName,
     StageValues,
     StageVolume,
-    stages_of,
 )
 
 code = Mount(CodeSnapshot(), f"/{CODE}")
@@ -173,6 +171,7 @@ def stage(
     sudo: bool = False,
     cache: bool | Cache = False,
     instance: Instance | None = None,
+    services: Iterable[Service] = (),
     at: str | None = None,
 ) -> Stage:
     """Declare a stage. LANGUAGE section 2 says what each key means.
@@ -197,6 +196,7 @@ def stage(
         sudo: whether programs such as `sudo` may get rights that the stage's user does not have.
         cache: `True`, or `cache(…)`.
         instance: `instance(…)`, for an instance of a stage; `name` is then the instance's name.
+        services: `service(…)`, containers beside it.
         at: `path:line:column` of the YAML that the stage was compiled from.
 
     Raises:
@@ -207,25 +207,25 @@ def stage(
         raise ValueError(f"stage {name!r} has an image and builds one")
     if isinstance(on, Mount) and on.source != CodeSnapshot():
         raise ValueError(f"stage {name!r} can only work on a stage, or on `code`")
-    sources: dict[str, EnvSource] = {
-        variable: LiteralValue(source) if isinstance(source, str) else source for variable, source in (env or {}).items()
-    }
+    sources = sources_of(env)
+    beside = tuple(services)
     origin = None if on is None else on.name if isinstance(on, Stage) else CODE
     edges = [(earlier.name, DependencyKind.AFTER) for earlier in after]
-    edges += [(earlier, DependencyKind.ENV) for source in sources.values() for earlier in stages_of(source)]
+    values = [*sources.values(), *(source for each in beside for source in each.env.values())]
+    edges += edges_of(values, ())
     if build is not None and isinstance(build.context, StageVolume):
         edges.append((build.context.stage, DependencyKind.VOL))
-    edges += [(mount.source.stage, DependencyKind.VOL) for mount in volumes if isinstance(mount.source, StageVolume)]
+    edges += edges_of((), [*volumes, *(mount for each in beside for mount in each.mounts)])
     if isinstance(on, Stage):
         edges.append((on.name, DependencyKind.ON))
     edges += [(earlier.name, DependencyKind.OUT) for earlier in reads]
-    if isinstance(image, Stage):
-        edges.append((image.name, DependencyKind.IMG))
+    images = [None if image is None else image_of(image), *(each.image for each in beside)]
+    edges += [(each.stage, DependencyKind.IMG) for each in images if isinstance(each, StageImage)]
     edges += [(earlier.name, DependencyKind.IF) for earlier in only_if]
     edges += [(earlier.name, DependencyKind.UNLESS) for earlier in unless]
     return Stage(
         name=name,
-        image=_image(image),
+        image=images[0],
         build=build,
         run=run,
         env=sources,
@@ -251,15 +251,6 @@ def stage(
         sudo=sudo,
         cache=(Cache() if cache else None) if isinstance(cache, bool) else cache,
         instance=instance,
+        services=beside,
         place=None if at is None else Place.parse(at),
     )
-
-
-def _image(image: str | Stage | None) -> Image | None:
-    match image:
-        case None:
-            return None
-        case Stage():
-            return StageImage(image.name)
-        case str():
-            return ImageReference(image)

@@ -204,6 +204,11 @@ class Stage:
         return Mount(StageVolume(self.name), target)
 
     @property
+    def all_mounts(self) -> tuple[Mount, ...]:
+        """Its mounts and those of its services."""
+        return (*self.mounts, *(mount for service in self.services for mount in service.mounts))
+
+    @property
     def service_stages(self) -> tuple[Stage, ...]:
         """Its services in the form of stages, named `<stage>.<service>`: they get images, variables and mounts as stages do."""
         return tuple(

@@ -16,7 +16,7 @@ def not_reusable(pipeline: Pipeline) -> Mapping[StageName, str]:
     container are left out.
     """
     sensitive = sensitive_stages(pipeline)
-    images = {stage.image.stage for stage in pipeline if isinstance(stage.image, StageImage)}
+    images = {each.image.stage for each in pipeline.containers.values() if isinstance(each.image, StageImage)}
     found: dict[StageName, str] = {}
     for stage in pipeline:
         if stage.starts_container or stage.build is not None:
@@ -27,7 +27,7 @@ def not_reusable(pipeline: Pipeline) -> Mapping[StageName, str]:
 
 
 def _reasons(stage: Stage, sensitive: str | None, *, leaves_image: bool) -> Iterator[str]:
-    for mount in stage.mounts:
+    for mount in stage.all_mounts:
         match mount.source:
             case HostPath(path):
                 yield f"mounts `{path}`, which can change without notice"

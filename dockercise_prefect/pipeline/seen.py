@@ -1,4 +1,4 @@
-"""What an attempt at a stage can see, besides its image: volumes of other stages, and folders of the code."""
+"""What an attempt at a stage and its services can see, besides images: volumes of other stages, and folders of the code."""
 
 from __future__ import annotations
 
@@ -23,4 +23,4 @@ def seen_folders(stage: Stage) -> list[str]:
 def _sources(stage: Stage) -> Iterator[MountSource]:
     if stage.build is not None:
         yield stage.build.context
-    yield from (mount.source for mount in stage.mounts)
+    yield from (mount.source for mount in stage.all_mounts)

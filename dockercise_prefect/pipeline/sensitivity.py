@@ -11,14 +11,16 @@ NOTHING: Mapping[StageName, Collection[str]] = {}
 
 
 def secret_variables(pipeline: Pipeline) -> dict[StageName, list[str]]:
-    """For each stage, its secret files, and its variables that `meta.secrets` names.
+    """For each stage and service, its secret files, and its variables that `meta.secrets` names.
+
+    The names are those of `Pipeline.containers`.
 
     A stage that only joins others counts with its own variable.
     """
     named = set(pipeline.secrets)
     found = {
-        stage.name: [variable for variable in _variables(stage) if is_secret_file(variable) or folded(variable) in named]
-        for stage in pipeline
+        each.name: [variable for variable in _variables(each) if is_secret_file(variable) or folded(variable) in named]
+        for each in pipeline.containers.values()
     }
     return {name: variables for name, variables in found.items() if variables}
 
@@ -32,12 +34,14 @@ def sensitive_stages(pipeline: Pipeline, secrets: Mapping[StageName, Collection[
 
     Args:
         pipeline: the pipeline, in an order in which it can run.
-        secrets: for each stage, variables that hold a secret in addition to those in `meta.secrets`.
+        secrets: for each stage and service, variables that hold a secret in addition to those in `meta.secrets`.
     """
     named = secret_variables(pipeline)
     reasons: dict[StageName, str] = {}
     for stage in pipeline:
-        reason = _reason(stage, [*secrets.get(stage.name, ()), *named.get(stage.name, ())], reasons)
+        containers = (stage, *stage.service_stages)
+        secret = [name for found in (secrets, named) for each in containers for name in found.get(each.name, ())]
+        reason = _reason(stage, secret, reasons)
         if reason is not None:
             reasons[stage.name] = reason
     return reasons

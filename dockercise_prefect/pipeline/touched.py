@@ -54,7 +54,7 @@ class SeenFiles:
 
 def written_folders(pipeline: Pipeline) -> frozenset[str]:
     """The folders below the root that stages mount as they are and may write to; an empty text is the root itself."""
-    sources = (mount.source for stage in pipeline for mount in stage.mounts if mount.mode == "rw")
+    sources = (mount.source for each in pipeline.containers.values() for mount in each.mounts if mount.mode == "rw")
     return frozenset(_joined(source.path) for source in sources if isinstance(source, HostPath) and _is_below_root(source))
 
 
@@ -68,7 +68,7 @@ def _folders(stage: Stage) -> Iterator[str]:
         yield ""
     if stage.build is not None and isinstance(stage.build.context, CodeSnapshot):
         yield _joined(stage.build.context.folder, stage.build.folder)
-    for mount in stage.mounts:
+    for mount in stage.all_mounts:
         match mount.source:
             case CodeSnapshot(folder):
                 yield folder

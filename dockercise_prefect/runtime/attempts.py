@@ -16,6 +16,7 @@ from dockercise_prefect.runtime.cleanup.removal import remove_all
 from dockercise_prefect.runtime.concurrent import Background
 from dockercise_prefect.runtime.engine import Engine
 from dockercise_prefect.runtime.files.volume_export import KeepVolume, files_of
+from dockercise_prefect.runtime.network.own import OwnNetworks
 from dockercise_prefect.runtime.network.slots import Lease, NetworkSlots, uses_bridge
 from dockercise_prefect.runtime.out import OutFolders
 from dockercise_prefect.runtime.output_sink import OutputSink
@@ -36,17 +37,24 @@ class AttemptLostError(EngineError):
     """The process that ran an attempt is gone, and left no result."""
 
 
+def shown_nowhere(_service: str) -> OutputSink:
+    """What gets the output of services that nobody reads."""
+    return lambda *_: None
+
+
 @dataclass(frozen=True, kw_only=True)
 class StagePorts:
-    """What the stages of a run need, besides the workspace.
+    """What a stage of a run needs, besides the workspace.
 
     Attributes:
         texts: knows the texts of variables.
         outputs: keeps what stages print.
+        beside: returns what gets the output of a service of the stage, masked.
     """
 
     texts: Texts
     outputs: Outputs
+    beside: Callable[[str], OutputSink] = shown_nowhere
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +96,7 @@ class Attempts:
         engine: where they run.
         jobs: makes their jobs.
         slots: the networks of the run.
+        own_networks: the networks of stages with services.
         outs: makes `/out`.
         running: stops them.
         masker: masks what they print.
@@ -100,6 +109,7 @@ class Attempts:
     engine: Engine
     jobs: Jobs
     slots: NetworkSlots
+    own_networks: OwnNetworks
     outs: OutFolders
     running: RunningStages
     masker: Masker
@@ -116,7 +126,7 @@ class Attempts:
                 return self._not_made(attempt, Verdict(stop.status, None, stop.message))
             job = self.jobs.make(stage, attempt.inputs, attempt.number)
             self.outs.prepare(stage, attempt.inputs, attempt.ports.outputs)
-            return self._in_a_network(job, attempt)
+            return self._among_services(job, attempt) if job.services else self._in_a_network(job, attempt)
         except DockerciseError as error:
             # An error after the run was cancelled is mostly caused by the cancellation, for example a copy that was stopped.
             stop = running.cancelled
@@ -166,6 +176,7 @@ class Attempts:
             masker=self.masker,
             outputs=attempt.ports.outputs,
             sink=attempt.sink,
+            beside=attempt.ports.beside,
             running=self.running.of(attempt.stage),
             later=self.later.do,
         )
@@ -178,6 +189,15 @@ class Attempts:
         if job.overlay is not None and result.status is StageStatus.ERROR:
             self.jobs.copies.failed()
         return result
+
+    def _among_services(self, job: Job, attempt: Attempt) -> JobResult:
+        """Make an attempt in a network that only the stage and its services are on."""
+        with self.own_networks.lease(attempt.stage, attempt.number) as network:
+            out = self.outs.mounts(attempt.stage, attempt.inputs, attempt.ports.outputs, Lease(network.stage))
+            services = tuple(replace(each, network=network.services[each.name]) for each in job.services)
+            mounts = (*out, *job.mounts)
+            placed = replace(job, network=network.stage, aliases=network.aliases, services=services, mounts=mounts)
+            return self._made(placed, attempt)
 
     def _in_a_network(self, job: Job, attempt: Attempt) -> JobResult:
         """Make an attempt in a network. If the network's slot is gone before the stage starts, the stage gets another one."""

@@ -27,6 +27,7 @@ from dockercise_prefect.runtime.files.output_volumes import OutputVolumes
 from dockercise_prefect.runtime.files.shared_volumes import SharedVolumes
 from dockercise_prefect.runtime.files.volume_export import KeepVolume
 from dockercise_prefect.runtime.files.volumes import Volumes
+from dockercise_prefect.runtime.network.own import OwnNetworks
 from dockercise_prefect.runtime.network.slot_maker import SlotMaker
 from dockercise_prefect.runtime.network.slots import NetworkSlots, useful_slots
 from dockercise_prefect.runtime.out import OutFolders
@@ -137,7 +138,8 @@ class Workspace:
         self._putting_away = Background()  # separate: a big volume must not delay what stages wait for
         self.volumes = volumes = Volumes(engine, self._labels, self._background.do, self._running.refuse_when_cancelled)
         of_slots = Volumes(engine, self._labels, self._background.do, lambda: None)
-        self._slots = NetworkSlots(SlotMaker(engine, self._labels, of_slots, options.confinement.closed), notify)
+        maker = SlotMaker(engine, self._labels, of_slots, options.confinement.closed)
+        self._slots = NetworkSlots(maker, notify)
         self._shared = SharedVolumes(engine, volumes, options.root, pipeline.history, notify, options.shared)
         self._mounts = StageMounts(volumes, self._shared, options.root, options.kept_volume, aws=options.aws)
         self._images = Images(engine, pipeline, self._labels)
@@ -161,6 +163,7 @@ class Workspace:
                 seen=used_volumes(pipeline),
             ),
             slots=self._slots,
+            own_networks=OwnNetworks(engine=engine, labels=self._labels, maker=maker, image=self._images.any),
             outs=self._outs,
             running=self._running,
             masker=options.masker,
@@ -173,9 +176,8 @@ class Workspace:
         self._calls = AbandonableCalls()
         self._results: dict[StageName, JobResult] = {}
         self._dependents: dict[StageName, list[Stage]] = defaultdict(list)
-        self._copiers: dict[StageName, list[Stage]] = defaultdict(
-            list
-        )  # what surely runs on a copy of a volume, or of the code
+        # What surely runs on a copy of a volume, or of the code.
+        self._copiers: dict[StageName, list[Stage]] = defaultdict(list)
         for stage in self._sure_to_run:
             if stage.on is not None and stage.starts_container:
                 self._copiers[stage.on].append(stage)

@@ -104,6 +104,9 @@ class _Ports:
     def sink(self, channel: Channel, chunk: bytes) -> None:
         self._ports.sink(channel, chunk)
 
+    def beside(self, service: str, channel: Channel, chunk: bytes) -> None:
+        self._ports.beside(service)(channel, chunk)
+
     def mask_open(self) -> int:
         return self._keep(self._ports.masker.stream())
 
@@ -266,6 +269,7 @@ def main(text: str, address: str, engine_address: str, result_path: str) -> None
             masker=_Masker(address),
             outputs=_Outputs(address),
             sink=partial(call, address, "sink"),
+            beside=lambda service: partial(call, address, "beside", service),
             running=running,
             later=background.do,
         )

@@ -92,7 +92,7 @@ class Ran:
 
     Attributes:
         results: the result of each stage.
-        output: the output of each stage, by channel.
+        output: the output of each stage and service, by channel.
         volumes: the contents of each stage's volume as a tar stream; None if it is empty.
         outputs: keeps the output of stages.
         said: lines for the user.
@@ -115,6 +115,7 @@ class Ran:
         stage: Stage,
         outside: Mapping[str, str] | None = None,
         *,
+        of_services: Mapping[StageName, Mapping[str, str]] | None = None,
         sink: OutputSink | None = None,
         keep: KeepVolume | None = None,
     ) -> JobResult:
@@ -123,18 +124,23 @@ class Ran:
         Args:
             stage: a stage of the workspace.
             outside: its outside variables.
+            of_services: the outside variables of its services, by `<stage>.<service>`.
             sink: gets its output; None for `output`.
             keep: gets its volume; None for `volumes`.
         """
-        ports = StagePorts(texts=VariableTexts(self.pipeline, {stage.name: outside or {}}), outputs=self.outputs)
+        ports = StagePorts(
+            texts=VariableTexts(self.pipeline, {stage.name: outside or {}, **(of_services or {})}),
+            outputs=self.outputs,
+            beside=lambda service: self._sink(f"{stage.name}.{service}"),
+        )
         inputs = {name: self.results[name] for name in stage.needs}
-        self.results[stage.name] = result = self.workspace.run_stage(stage, inputs, ports, sink or self._sink(stage))
+        self.results[stage.name] = result = self.workspace.run_stage(stage, inputs, ports, sink or self._sink(stage.name))
         self.workspace.put_away(stage, result, keep or partial(self._keep, stage))
         return result
 
-    def _sink(self, stage: Stage) -> OutputSink:
+    def _sink(self, name: StageName) -> OutputSink:
         def sink(channel: Channel, chunk: bytes) -> None:
-            key = (stage.name, channel)
+            key = (name, channel)
             with self._changed:
                 self.output[key] = self.output.get(key, b"") + chunk
                 self._changed.notify_all()

@@ -33,7 +33,7 @@ class Secrecy:
         self._pipeline = pipeline
         self._reasons: Mapping[StageName, str] = sensitive_stages(pipeline)
         for name, variables in secret_variables(pipeline).items():
-            env = pipeline.by_name[name].env
+            env = pipeline.containers[name].env
             for source in (env.get(variable) for variable in variables):
                 if isinstance(source, LiteralValue):
                     self._learn(source.text)

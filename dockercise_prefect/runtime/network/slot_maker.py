@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
@@ -52,8 +53,13 @@ class SlotMaker:
         self.closes = bool(self._closed_to)
         self._program: Once[None, str] = Once()
 
-    def make(self, image: str) -> Slot:
-        """A new slot, which is ready. `image` is the id of any image, since a container needs one.
+    def make(self, image: str, network: str = "bridge", aliases: tuple[str, ...] = ()) -> Slot:
+        """A new slot, which is ready.
+
+        Args:
+            image: the id of any image, since a container needs one.
+            network: the network that it leads to.
+            aliases: its names in that network.
 
         Raises:
             EngineError: the engine refuses, or the slot is not usable.
@@ -63,7 +69,7 @@ class SlotMaker:
             raise EngineError(f"dockercise has no program for the engine's processor, {machine}, to keep them open")
         program = self._program.get(None, lambda: self._volumes.filled("network", image, _program(machine)))
         out = self._volumes.empty("out")
-        container = self._engine.create(self._spec(image, program, out))
+        container = self._engine.create(replace(self._spec(image, program, out), network=network, aliases=aliases))
         try:
             return self._started(container, out, machine)
         except EngineError:
@@ -95,7 +101,6 @@ class SlotMaker:
                 ContainerMount("volume", out, OUT, read_only=False),
             ),
             user="0:0",
-            network="bridge",
             sysctls=SYSCTLS,
             memory=MEMORY,
             pids=PIDS,

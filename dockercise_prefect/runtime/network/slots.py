@@ -72,8 +72,8 @@ def useful_slots(pipeline: Pipeline, jobs: int) -> int:
 
 
 def uses_bridge(stage: Stage) -> bool:
-    """Whether the stage starts a container in the default network."""
-    return stage.starts_container and stage.network is Network.BRIDGE
+    """Whether the stage starts a container in the default network. One with services has a network of its own."""
+    return stage.starts_container and stage.network is Network.BRIDGE and not stage.services
 
 
 @dataclass(slots=True)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
-from dockercise_prefect.archives.tarball import File, tar_stream
+from dockercise_prefect.archives.tarball import tar_stream
 from dockercise_prefect.errors import DockerciseError, EngineError, StageError
-from dockercise_prefect.pipeline import CODE, Build, StageName
+from dockercise_prefect.pipeline import CODE, Build
 from dockercise_prefect.pipeline.shells import words_of
 from dockercise_prefect.pipeline.sources import MEMORY_FOLDER
 from dockercise_prefect.runtime.cleanup.labels import Labels, attempt_labels
 from dockercise_prefect.runtime.copying.copies import OverlayPlan
 from dockercise_prefect.runtime.engine import ContainerMount, ContainerSpec, ContainerVanishedError, ResolvedImage
 from dockercise_prefect.runtime.files import aws_folder, code_history
-from dockercise_prefect.runtime.files.output import Printed
 from dockercise_prefect.runtime.files.users import is_root, look_up
 from dockercise_prefect.runtime.files.volumes import Volumes
 from dockercise_prefect.runtime.overlay import FOLDERS, NEW, WRITABLE_FOR_ALL, Overlay, Root
@@ -29,13 +28,15 @@ from dockercise_prefect.runtime.stage.job import Job, JobResult, OwnVolume, Stdo
 from dockercise_prefect.runtime.stage.outcome import Stop, Verdict, judge
 from dockercise_prefect.runtime.stage.ports import OutputWriter, Ports
 from dockercise_prefect.runtime.stage.running import Deadline
+from dockercise_prefect.runtime.stage.script_file import script_mounts
 from dockercise_prefect.runtime.stage.secret_files import in_memory, links
+from dockercise_prefect.runtime.stage.services.services import Services
+from dockercise_prefect.runtime.stage.values import opened_values
 from dockercise_prefect.runtime.stage.variables import (
     Variables,
     chosen_variables,
     container_variables,
     runtime_variables,
-    takes_values_from,
 )
 from dockercise_prefect.status import StageStatus
 
@@ -66,6 +67,7 @@ class StageAttempt:
         self._ports = ports
         self._labels = Labels(job.run, job.owner, attempt_labels(job.stage.name, job.attempt))
         self._volumes = Volumes(ports.engine, self._labels, ports.later, ports.running.refuse_when_cancelled)
+        self._services = Services(job, ports, self._labels, self._volumes)
         self._image: ResolvedImage | None = job.image
         self._made_image: ResolvedImage | None = None
         self._container: str | None = None
@@ -111,16 +113,26 @@ class StageAttempt:
             return Verdict(stop.status, None, stop.message) if stop else Verdict(StageStatus.ERROR, None, str(error))
 
     def _ended(self, writer: OutputWriter) -> Verdict:
-        """Build, run, or both, with one deadline for both. A stage that only joins others prints its variable from outside."""
+        """Build, run, or both, with one deadline for both and for services.
+
+        A stage that only joins others prints its variable from outside.
+        """
         if self._stage.joins_only:
             value = next(iter(self._ports.texts.of(self._stage.name).values()), "")
             writer.write(value.encode("utf-8", "surrogateescape"))
             return Verdict(StageStatus.PASSED, None, None)
+        deadline = Deadline.of(self._stage.timeout) if self._services or self._stage.build is not None else None
+        with self._services as services:
+            services.start()
+            verdict = self._built_and_run(deadline, writer)
+            last_words = services.last_words()
+        return verdict if self._stage.no_log else verdict.with_tail(last_words)
+
+    def _built_and_run(self, deadline: Deadline | None, writer: OutputWriter) -> Verdict:
         if self._stage.build is None:
             if self._image is None:
                 raise EngineError("the job does not say which image it runs in")
-            return self._in_container(self._image, None, writer)
-        deadline = Deadline.of(self._stage.timeout)
+            return self._in_container(self._image, deadline, writer)
         building = Building(self._job, self._stage.build, self._ports, self._labels, self._volumes)
         built = building.run(self._build_secrets(self._stage.build), deadline)
         if isinstance(built, Verdict):
@@ -133,24 +145,9 @@ class StageAttempt:
 
     def _build_secrets(self, build: Build) -> dict[str, bytes]:
         """The texts of the build's secrets. An optional secret that is not set is left out."""
-        with self._values() as values:
+        with opened_values(self._job.variables, self._job.inputs, self._ports.outputs) as values:
             texts = self._ports.texts.of(self._stage.name)
             return chosen_variables(self._job.variables, build.secrets, values=values, texts=texts)
-
-    @contextmanager
-    def _values(self) -> Iterator[Mapping[StageName, Printed]]:
-        """The output of the stages whose values are variables of this stage."""
-        with ExitStack() as stack:
-            opened = {}
-            for name in takes_values_from(self._job.variables):
-                left = self._job.inputs.get(name)
-                if left is None:
-                    opened[name] = Printed.of(b"")  # of a stage that never started
-                elif left.stdout is None:
-                    raise EngineError(f"what {name} printed is lost")
-                else:
-                    opened[name] = stack.enter_context(self._ports.outputs.open(left.stdout))
-            yield opened
 
     def _in_container(self, image: ResolvedImage, deadline: Deadline | None, writer: OutputWriter) -> Verdict:
         """Run it in the image. Its time begins with the container, unless `deadline` is given: then it has begun already."""
@@ -161,6 +158,8 @@ class StageAttempt:
         if variables.files:
             self._ports.engine.put(container, "/", tar_stream(links(variables.files)))
         mark = self._volume_mark(container)
+        if (unready := self._services.get_ready(deadline)) is not None:
+            return unready
         verdict = self._execute(container, start, deadline, writer)
         if self._volume and verdict.exit_code is not None and mark is not None and self._volume_mark(container) == mark:
             self._volume = replace(self._volume, written=False)
@@ -193,7 +192,7 @@ class StageAttempt:
             always |= {name: text for name, text in aws_folder.VARIABLES.items() if name not in own}
         if self._job.git and own.isdisjoint(code_history.VARIABLES):
             always |= code_history.VARIABLES
-        with self._values() as values:
+        with opened_values(self._job.variables, self._job.inputs, self._ports.outputs) as values:
             variables = container_variables(
                 self._job.variables,
                 script=self._stage.run,
@@ -247,6 +246,7 @@ class StageAttempt:
             working_dir=stage.working_dir,
             user=stage.user,
             network=self._job.network,
+            aliases=self._job.aliases,
             platform=stage.platform,
             cpus=stage.cpus,
             memory=stage.memory,
@@ -258,12 +258,8 @@ class StageAttempt:
         )
 
     def _script(self, image: ResolvedImage, start: Launch) -> Iterator[ContainerMount]:
-        """The mount of a script that is a file. It is in a volume, so an image made from the container does not have it."""
-        if start.script is not None:
-            path, text = start.script
-            folder, _, name = path.rpartition("/")
-            script = File(path=name, size=len(text), content=lambda: [text], mode=0o444)
-            yield ContainerMount("volume", self._volumes.with_file("script", image.id, script), folder, read_only=True)
+        """The mount of a script that is a file."""
+        return script_mounts(start, self._volumes, image.id)
 
     def _fill(self, container: str, image: ResolvedImage) -> None:
         """Put the files that the stage needs into its container."""
@@ -303,7 +299,8 @@ class StageAttempt:
             if self._volume is not None:
                 self._volume = replace(self._volume, written=True)
             try:
-                state = self._ports.engine.run(container, start.stdin, bounded)
+                with self._services.watched(partial(running.end, watch)):
+                    state = self._ports.engine.run(container, start.stdin, bounded)
             except ContainerVanishedError:
                 if watch.stop is None:
                     raise
@@ -315,7 +312,8 @@ class StageAttempt:
                 "its variables could not be passed to it, so it did not run",
                 "does a proxy or firewall close connections to the engine?",
             )
-        verdict = judge(state, stop=watch.stop, never_fail=self._stage.never_fail, answers=self._job.answers)
+        stop = watch.stop or self._services.failure
+        verdict = judge(state, stop=stop, never_fail=self._stage.never_fail, answers=self._job.answers)
         return verdict if self._stage.no_log else verdict.with_tail(capture.tail.text())
 
     def _has_shell(self, container: str) -> bool:

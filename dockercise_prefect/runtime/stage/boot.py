@@ -133,8 +133,17 @@ def launch_program(command: tuple[str, ...], variables: Mapping[str, bytes], fil
     if not variables and not files:
         return Launch(command)
     marker = secrets.token_hex(16)
-    booted = (SHELL, "-c", BOOT, SHELL, marker, *command)
-    return Launch(booted, input_block(variables, marker, files), lost=f"{_LOST} ({marker})")
+    return Launch(booted(command, marker), input_block(variables, marker, files), lost=f"{_LOST} ({marker})")
+
+
+def booted(command: Sequence[str], marker: str) -> tuple[str, ...]:
+    """The command of a boot that takes its variables from its standard input.
+
+    Args:
+        command: the real command.
+        marker: the one in the input, which is an `input_block`.
+    """
+    return (SHELL, "-c", BOOT, SHELL, marker, *command)
 
 
 def boot_from_file(path: str, marker: str, command: Sequence[str]) -> tuple[str, ...]:

@@ -46,8 +46,8 @@ class Outside:
     """The variables that stages get from outside.
 
     Attributes:
-        variables: for each stage, from variable, or path of a secret file, to text. Optional ones that no source has are left
-            out. A stage that only joins others has at most one variable, under its folded name.
+        variables: for each stage and service, from variable, or path of a secret file, to text. Optional ones that no source
+            has are left out. A stage that only joins others has at most one variable, under its folded name.
         secret: for each stage that has any, the variables whose texts came from a source of secrets, and its secret files.
     """
 
@@ -69,13 +69,13 @@ class VariableTexts:
 
     def of(self, stage: StageName) -> Mapping[str, str]:
         """All texts of one stage, by the names of the variables in its container."""
-        env = self.pipeline.by_name[stage].env
+        env = self.pipeline.containers[stage].env
         written = {name: source.text for name, source in env.items() if isinstance(source, LiteralValue)}
         return {**written, **self.outside.get(stage, {})}
 
 
 def resolve_outside(pipeline: Pipeline, sources: Sequence[OutsideSource]) -> Outside:
-    """Every stage's variables from outside, before anything starts.
+    """The variables of every stage and service from outside, before anything starts.
 
     Each source, first to last, is asked for the name in upper case, then for the name as written. A source is asked for a name
     only once per run.
@@ -91,7 +91,7 @@ def resolve_outside(pipeline: Pipeline, sources: Sequence[OutsideSource]) -> Out
     variables: dict[StageName, dict[str, str]] = {}
     secret: dict[StageName, list[str]] = defaultdict(list)
     findings: list[Diagnostic] = []
-    for stage in pipeline:
+    for stage in pipeline.containers.values():
         variables[stage.name] = {}
         for variable, answer in _wanted(stage, lookup):
             if isinstance(answer, Diagnostic):

@@ -36,7 +36,8 @@ class Images:
         self._pipeline = pipeline
         self._labels = labels
         self._resolved: Mapping[StageName, ResolvedImage] = {}
-        self._wanted = {stage.image.stage for stage in pipeline if isinstance(stage.image, StageImage)}
+        all_images = [each.image for each in pipeline.containers.values()]
+        self._wanted = {image.stage for image in all_images if isinstance(image, StageImage)}
         self._made: dict[StageName, ResolvedImage] = {}
         self._empty: Once[None, str] = Once()
 
@@ -119,7 +120,7 @@ _Asked: TypeAlias = tuple[str, str, str | None]
 
 
 def resolve_images(engine: Engine, pipeline: Pipeline, notify: Callable[[str], None]) -> Mapping[StageName, ResolvedImage]:
-    """The image of every stage that names one, one digest for the whole run.
+    """The image of every stage and service that names one, one digest for the whole run.
 
     Args:
         engine: the engine that needs the images.
@@ -130,7 +131,7 @@ def resolve_images(engine: Engine, pipeline: Pipeline, notify: Callable[[str], N
         EngineError: images cannot be found or pulled. The message names all of them.
     """
     users: dict[_Asked, list[tuple[Stage, str]]] = defaultdict(list)
-    for stage in pipeline:
+    for stage in pipeline.containers.values():
         if isinstance(stage.image, ImageReference):
             reference = parse_reference(stage.image.ref)
             users[reference.repository, reference.version, stage.platform].append((stage, stage.image.ref))

@@ -26,6 +26,7 @@ from dockercise_prefect.pipeline import (
     stage_from_json,
     stage_to_json,
 )
+from dockercise_prefect.pipeline.services import Readiness
 from dockercise_prefect.runtime.cleanup.labels import RunIdentity
 from dockercise_prefect.runtime.copying.copies import OverlayPlan
 from dockercise_prefect.runtime.engine import ContainerMount, ResolvedImage
@@ -169,13 +170,48 @@ Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceJob:
+    """A service of an attempt.
+
+    Attributes:
+        stage: the service in the form of a stage, without its variables.
+        ready: when it is ready.
+        variables: where each of its variables comes from.
+        mounts: everything that its container mounts.
+        network: of its container, in the form of `engine.ContainerSpec`.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    name: str
+    stage: _Stage
+    ready: Readiness
+    variables: Mapping[str, VariableSource]
+    image: ResolvedImage
+    mounts: tuple[ContainerMount, ...] = ()
+    network: str = "none"
+
+    def __post_init__(self) -> None:
+        _refuse_texts(self.stage)
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """Its names in the network. A container that joins the network of another one has those of the other one."""
+        return () if self.network.startswith(JOINED) else (self.name,)
+
+
+JOINED = "container:"
+"""How the network of another container begins, in the form of `engine.ContainerSpec`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """Everything that one attempt at a stage needs.
 
     Attributes:
         run: the run of the stage.
         owner: the process that owns everything that the attempt makes, for its labels.
-        stage: without its variables.
+        stage: without its variables and its services.
         attempt: the number of the attempt, from 1 on.
         variables: where each of the stage's variables comes from. The texts come from `ports.Texts`.
         inputs: what the stages that it needs left.
@@ -185,7 +221,8 @@ class Job:
         origin: the volume whose copy is the beginning of its own volume; None if its own volume begins empty.
         overlay: how `origin` can be copied by an overlay; None if all bytes have to be copied.
         context: the volume with what it builds; None for a stage that does not build.
-        network: of its container, in the form of `engine.ContainerSpec`.
+        network: of its container, in the form of `engine.ContainerSpec`. `aliases`: its names there.
+        services: the containers beside its own.
         keeps_image: whether other stages run in what it leaves in its container.
         aws: whether it gets variables that say where its copy of the user's AWS folder is.
         git: whether it gets variables that let git read the code, whoever runs it.
@@ -195,7 +232,7 @@ class Job:
         is_seen: whether another stage mounts, copies or builds what it leaves in its own volume, perhaps in a later run.
 
     Raises:
-        ValueError: the stage has variables. A job must not contain their texts.
+        ValueError: the stage has variables, or services, which have some. A job must not contain their texts.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -213,6 +250,8 @@ class Job:
     overlay: OverlayPlan | None = None
     context: str | None = None
     network: str = "none"
+    aliases: tuple[str, ...] = ()
+    services: tuple[ServiceJob, ...] = ()
     keeps_image: bool = False
     aws: bool = False
     git: bool = False
@@ -222,8 +261,7 @@ class Job:
     is_seen: bool = True
 
     def __post_init__(self) -> None:
-        if self.stage.env:
-            raise ValueError(f"the job of {self.stage.name} contains texts of variables")
+        _refuse_texts(self.stage)
 
     def to_json(self) -> str:
         """As JSON, which `from_json` parses."""
@@ -237,6 +275,11 @@ class Job:
             ValueError: the text is not such JSON.
         """
         return _read(_jobs(), text)
+
+
+def _refuse_texts(stage: Stage) -> None:
+    if stage.env or stage.services:
+        raise ValueError(f"the job of {stage.name} contains texts of variables")
 
 
 def variable_sources(stage: Stage) -> Mapping[str, VariableSource]:

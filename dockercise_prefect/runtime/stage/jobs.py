@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import CODE, CodeSnapshot, Stage, StageName
 from dockercise_prefect.runtime.cleanup.labels import RunIdentity
 from dockercise_prefect.runtime.copying.copies import Copies, OverlayPlan
 from dockercise_prefect.runtime.files.shared_volumes import SharedVolumes
 from dockercise_prefect.runtime.stage.confinement import Confinement
 from dockercise_prefect.runtime.stage.images import Images
-from dockercise_prefect.runtime.stage.job import Job, JobResult, variable_sources
+from dockercise_prefect.runtime.stage.job import Job, JobResult, ServiceJob, variable_sources
 from dockercise_prefect.runtime.stage.mounts import StageMounts, uses_code
 
 
@@ -63,7 +64,7 @@ class Jobs:
         job = Job(
             run=self.identity,
             owner=self.owner,
-            stage=replace(stage, env={}),
+            stage=replace(stage, env={}, services=()),
             attempt=attempt,
             variables=variable_sources(stage),
             inputs=inputs,
@@ -86,8 +87,24 @@ class Jobs:
             origin=origin,
             overlay=self._overlay(stage, inputs, origin),
             context=self._context(stage, inputs, helper),
+            services=tuple(self._services(stage, inputs, helper)),
             keeps_image=self.images.is_to_be_kept(stage),
         )
+
+    def _services(self, stage: Stage, inputs: Mapping[StageName, JobResult], helper: str) -> Iterator[ServiceJob]:
+        """The containers beside the stage's own. Their network is still to be chosen."""
+        for service, as_stage in zip(stage.services, stage.service_stages, strict=True):
+            image = self.images.of(as_stage)
+            if image is None:
+                raise EngineError(f"the image of the service {service.name} of {stage.name} is not known")
+            yield ServiceJob(
+                name=service.name,
+                stage=replace(as_stage, env={}),
+                ready=service.ready,
+                variables=variable_sources(as_stage),
+                image=image,
+                mounts=self.mounts.written(as_stage, inputs, helper),
+            )
 
     def _origin(self, stage: Stage, inputs: Mapping[StageName, JobResult], helper: str) -> str | None:
         """The volume whose copy is the beginning of the stage's own volume."""

@@ -58,7 +58,7 @@ def check_code_folders(pipeline: Pipeline, code: Iterable[Entry]) -> None:
     known = {entry.path: entry for entry in code}
     findings = [
         Diagnostic("DK053", f"{stage.name} cannot mount `{CODE}/{mount.source.folder}`: {trouble}", stage.place, hint=_LEFT_OUT)
-        for stage in pipeline
+        for stage in pipeline.containers.values()
         for mount in stage.mounts
         if isinstance(mount.source, CodeSnapshot) and (trouble := _trouble_in_code(mount.source.folder, known)) is not None
     ]
@@ -77,7 +77,8 @@ def _trouble_in_code(folder: str, known: Mapping[str, Entry]) -> str | None:
 
 def used_volumes(pipeline: Pipeline) -> frozenset[StageName]:
     """The stages whose own volumes other stages mount, copy or build: in this run, or in a later one that reuses the stage."""
-    mounted = {mount.source.stage for stage in pipeline for mount in stage.mounts if isinstance(mount.source, StageVolume)}
+    sources = {mount.source for stage in pipeline.containers.values() for mount in stage.mounts}
+    mounted = {source.stage for source in sources if isinstance(source, StageVolume)}
     copied = {stage.on for stage in pipeline if stage.on is not None}
     contexts = [stage.build.context for stage in pipeline if stage.build is not None]
     reusable = {stage.name for stage in pipeline if stage.cache is not None}
@@ -86,7 +87,7 @@ def used_volumes(pipeline: Pipeline) -> frozenset[StageName]:
 
 def engine_volumes(pipeline: Pipeline) -> list[str]:
     """The engine's own volumes that stages mount, each once."""
-    sources = [mount.source for stage in pipeline for mount in stage.mounts]
+    sources = [mount.source for stage in pipeline.containers.values() for mount in stage.mounts]
     return list(dict.fromkeys(source.name for source in sources if isinstance(source, EngineVolume)))
 
 
@@ -103,7 +104,7 @@ def check_host_paths(pipeline: Pipeline, root: Path | None) -> None:
             stage.place,
             hint=_stage_meant(mount.source.path, mount.target, pipeline),
         )
-        for stage in pipeline
+        for stage in pipeline.containers.values()
         for mount in stage.mounts
         if isinstance(mount.source, HostPath) and (trouble := _trouble_with(mount.source.path, root)) is not None
     ]
@@ -162,7 +163,11 @@ class StageMounts:
         Raises:
             EngineError: one of the volumes is gone, or cannot be made.
         """
-        return tuple(self._all(stage, inputs, image))
+        return (*self._aws_folder(image), *self.written(stage, inputs, image))
+
+    def written(self, stage: Stage, inputs: Mapping[StageName, JobResult], image: str) -> tuple[ContainerMount, ...]:
+        """What its `vol` says, for a stage or for a service in the form of a stage. Everything else is as for `of`."""
+        return tuple(self._one(mount, inputs, image) for mount in stage.mounts)
 
     def volume_of(self, stage: StageName, inputs: Mapping[StageName, JobResult], image: str) -> str:
         """The volume of a stage that has ended. If the stage has none, this is an empty volume.
@@ -185,12 +190,10 @@ class StageMounts:
         self._volumes.check_there(name, f"the volume of {stage}")
         return name
 
-    def _all(self, stage: Stage, inputs: Mapping[StageName, JobResult], image: str) -> Iterator[ContainerMount]:
+    def _aws_folder(self, image: str) -> Iterator[ContainerMount]:
         if self._aws:
             for target in (aws_folder.SHARED_PATH, aws_folder.ROOT_PATH):
                 yield ContainerMount("volume", self._shared.aws(image), target, read_only=True)
-        for mount in stage.mounts:
-            yield self._one(mount, inputs, image)
 
     def _one(self, mount: Mount, inputs: Mapping[StageName, JobResult], image: str) -> ContainerMount:
         read_only = mount.mode == "ro"

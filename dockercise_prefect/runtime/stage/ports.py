@@ -115,6 +115,7 @@ class Ports:
         masker: masks what it prints.
         outputs: keeps its stdout, and has the stdout of the stages that it needs.
         sink: gets what it prints on both channels while it runs, masked.
+        beside: returns what gets the output of one of its services, masked.
         running: stops it.
         later: runs a task that nobody waits for, some time after the attempt.
     """
@@ -124,5 +125,6 @@ class Ports:
     masker: Masking
     outputs: Outputs
     sink: OutputSink
+    beside: Callable[[str], OutputSink]
     running: Stopping
     later: Callable[[Callable[[], object]], None]

@@ -129,7 +129,8 @@ class Running:
     def watch(self, ending: Ending, deadline: Deadline | None, grace: float) -> Iterator[Watch]:
         """Watch a container or a build while it runs: it can be stopped, and it is stopped when its time is over.
 
-        If the run is cancelled already, the watch says so from the start, and the caller must not start anything.
+        If the run is cancelled already, the watch says so from the start, and the caller must not start anything. If it is
+        killed, what runs is made to end immediately.
 
         Args:
             ending: makes it end.
@@ -141,6 +142,8 @@ class Running:
             self._watches.add(watch)
             if self._cancelled is not None:
                 watch.decide(self._cancelled)
+            if self._cancelled is not None and self._killed:
+                self._end(watch, self._cancelled, 0)
         timer: threading.Timer | None = None
         if deadline is not None:
             stop = Stop(StageStatus.TIMED_OUT, f"timed out after {shown_seconds(deadline.seconds)}")

@@ -11,6 +11,7 @@ import pytest
 from dockercise_prefect.archives.content_digest import digest_text
 from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import Network, Pipeline, PullPolicy, Stage, StageName, stage
+from dockercise_prefect.runtime.attempts import shown_nowhere
 from dockercise_prefect.runtime.cleanup.removal import remove_all
 from dockercise_prefect.runtime.engine import ContainerSpec
 from dockercise_prefect.runtime.secrets.masking import Masker
@@ -42,6 +43,7 @@ def ports(
         masker=Masker(),
         outputs=outputs or MemoryOutputs(),
         sink=lambda _channel, _chunk: None,
+        beside=shown_nowhere,
         running=Running(lambda _text: None),
         later=now,
     )
