@@ -5,9 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -20,7 +18,6 @@ from dockercise_prefect.runtime.cleanup.ownership import sweep, this_process
 from dockercise_prefect.runtime.cleanup.removal import counted, remove_all
 from dockercise_prefect.runtime.concurrent import Background
 from dockercise_prefect.runtime.copying.copies import Copies
-from dockercise_prefect.runtime.copying.trials import Trials
 from dockercise_prefect.runtime.engine import Engine, Leftover, ResolvedImage
 from dockercise_prefect.runtime.files.code_digests import CodeDigests
 from dockercise_prefect.runtime.files.output_volumes import OutputVolumes
@@ -30,22 +27,19 @@ from dockercise_prefect.runtime.files.volumes import Volumes
 from dockercise_prefect.runtime.network.own import OwnNetworks
 from dockercise_prefect.runtime.network.slot_maker import SlotMaker
 from dockercise_prefect.runtime.network.slots import NetworkSlots, useful_slots
+from dockercise_prefect.runtime.options import RuntimeOptions
 from dockercise_prefect.runtime.out import OutFolders
 from dockercise_prefect.runtime.output_sink import Channel, OutputSink
-from dockercise_prefect.runtime.secrets.masking import Masker
 from dockercise_prefect.runtime.stage.attempt import run_attempt
-from dockercise_prefect.runtime.stage.confinement import Confinement
 from dockercise_prefect.runtime.stage.images import Images
 from dockercise_prefect.runtime.stage.job import JobResult
 from dockercise_prefect.runtime.stage.jobs import Jobs
 from dockercise_prefect.runtime.stage.mounts import (
-    KeptVolume,
     StageMounts,
     check_code_folders,
     check_host_paths,
     code_folders,
     engine_volumes,
-    no_kept_volume,
     used_volumes,
 )
 from dockercise_prefect.runtime.stage.outcome import Stop, Verdict
@@ -65,32 +59,6 @@ BREAKING_OFF = 3
 
 The code that reads them checks after every chunk whether it has to stop.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class RuntimeOptions:
-    """How a run uses its engine.
-
-    Attributes:
-        root: the folder that has the code, and that paths beginning with `./` are relative to; None for a pipeline that uses
-            neither.
-        jobs: how many stages run at once, at most.
-        aws: whether every stage gets a copy of the user's AWS folder.
-        masker: knows what is sensitive. What stages print is passed on masked.
-        confinement: the limits of each stage.
-        shared: the `shared_volumes` of an earlier process of the run.
-        kept_volume: reads the volumes of stages that are reused.
-        trials: what is known of engines.
-    """
-
-    root: Path | None
-    jobs: int
-    aws: bool
-    masker: Masker = field(default_factory=Masker)
-    confinement: Confinement = field(default_factory=Confinement)
-    shared: Mapping[str, str] = field(default_factory=dict)
-    kept_volume: KeptVolume = no_kept_volume
-    trials: Trials = field(default_factory=lambda: Trials(None))
 
 
 class Workspace:

@@ -10,7 +10,8 @@ import pytest
 from dockercise_prefect.errors import DefinitionError, EngineError
 from dockercise_prefect.pipeline import Pipeline, bind, code, engine_volume, host, stage
 from dockercise_prefect.runtime.cleanup.labels import RunIdentity
-from dockercise_prefect.runtime.workspace import RuntimeOptions, Workspace
+from dockercise_prefect.runtime.options import RuntimeOptions
+from dockercise_prefect.runtime.workspace import Workspace
 from dockercise_prefect.status import StageStatus
 from tests.engines.scripted import Behaviour, ScriptedEngine
 from tests.runtime.workspaces import IDENTITY, Ran, Seen, run_all, sh, workspace

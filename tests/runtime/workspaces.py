@@ -22,6 +22,7 @@ from dockercise_prefect.runtime.engine import Engine
 from dockercise_prefect.runtime.files.output import Printed
 from dockercise_prefect.runtime.files.volume_export import KeepVolume
 from dockercise_prefect.runtime.files.volumes import Volumes
+from dockercise_prefect.runtime.options import RuntimeOptions
 from dockercise_prefect.runtime.output_sink import Channel, OutputSink
 from dockercise_prefect.runtime.secrets.masking import Masker
 from dockercise_prefect.runtime.stage.attempt import run_attempt
@@ -30,7 +31,7 @@ from dockercise_prefect.runtime.stage.environment import VariableTexts
 from dockercise_prefect.runtime.stage.job import JobResult, OwnVolume, Stdout
 from dockercise_prefect.runtime.stage.outcome import Stop
 from dockercise_prefect.runtime.stage.ports import OutputWriter
-from dockercise_prefect.runtime.workspace import RuntimeOptions, Workspace
+from dockercise_prefect.runtime.workspace import Workspace
 from dockercise_prefect.status import StageStatus
 from tests.engines.driving import PATIENCE
 from tests.engines.scripted import BUSYBOX, ScriptedContainer

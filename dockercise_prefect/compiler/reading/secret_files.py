@@ -8,7 +8,7 @@ from collections.abc import Sequence as SequenceOf
 from dockercise_prefect.compiler.reading.lifecycle import parts_of
 from dockercise_prefect.compiler.reading.mounts import PlacedMount
 from dockercise_prefect.compiler.reading.names import IDENTIFIER_SOURCE
-from dockercise_prefect.compiler.reading.shapes import Key, Schema, key_names, mapping_of
+from dockercise_prefect.compiler.reading.shapes import Key, Schema, key_names
 from dockercise_prefect.compiler.reading.values import Field, absolute_path
 from dockercise_prefect.compiler.reading.variables import Variable, Variables
 from dockercise_prefect.errors import Related
@@ -23,7 +23,17 @@ _FORMS = "write `NAME: {file: /path}`, or `NAME?: {file: /path}` for a variable 
 SCHEMA: Schema = {
     "type": "object",
     "propertyNames": key_names(rf"{IDENTIFIER_SOURCE}\??", "not a valid variable name"),
-    "additionalProperties": {"anyOf": [absolute_path.schema, {**mapping_of(_PARTS), "required": ["file"]}]},
+    "additionalProperties": {
+        "anyOf": [
+            absolute_path.schema,
+            {
+                "type": "object",
+                "properties": {"file": {**absolute_path.schema, "description": _PARTS["file"].meaning}},
+                "required": ["file"],
+                "additionalProperties": False,
+            },
+        ]
+    },
 }
 """What can be written in `secrets`."""
 

@@ -28,8 +28,9 @@ from dockercise_prefect.results.record.journal import Entry
 from dockercise_prefect.runtime.cleanup.labels import RunIdentity
 from dockercise_prefect.runtime.copying.trials import FOLDER, Trials
 from dockercise_prefect.runtime.engine import Engine
+from dockercise_prefect.runtime.options import RuntimeOptions
 from dockercise_prefect.runtime.stage.outcome import Stop
-from dockercise_prefect.runtime.workspace import RuntimeOptions, Workspace
+from dockercise_prefect.runtime.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,12 +29,13 @@ from dockercise_prefect.runtime.copying.trials import FOLDER, Trials
 from dockercise_prefect.runtime.dialogue import Dialogue, InteractiveEngine
 from dockercise_prefect.runtime.engine import Engine
 from dockercise_prefect.runtime.files.volumes import Volumes
+from dockercise_prefect.runtime.options import RuntimeOptions
 from dockercise_prefect.runtime.output_sink import OutputSink
 from dockercise_prefect.runtime.stage.environment import VariableTexts
 from dockercise_prefect.runtime.stage.job import JobResult, Stdout
 from dockercise_prefect.runtime.stage.mounts import check_host_paths, code_folders
 from dockercise_prefect.runtime.stage.shell import ShellAttempts, how_to_run
-from dockercise_prefect.runtime.workspace import RuntimeOptions, Workspace
+from dockercise_prefect.runtime.workspace import Workspace
 from dockercise_prefect.status import StageStatus
 
 

@@ -23,8 +23,9 @@ from dockercise_prefect.orchestration.scheduling.scheduler import Scheduler
 from dockercise_prefect.pipeline import Pipeline, StageName, to_json
 from dockercise_prefect.results.record.local_store import LocalStore
 from dockercise_prefect.runtime.cleanup.labels import RunIdentity
+from dockercise_prefect.runtime.options import RuntimeOptions
 from dockercise_prefect.runtime.stage.environment import Outside, VariableTexts
-from dockercise_prefect.runtime.workspace import RuntimeOptions, Workspace
+from dockercise_prefect.runtime.workspace import Workspace
 from dockercise_prefect.settings import read_settings
 from dockercise_prefect.status import StageStatus
 from tests.engines.container import Behaviour, ScriptedContainer

@@ -23,10 +23,11 @@ from dockercise_prefect.pipeline import Pipeline, Stage, StageName, to_json
 from dockercise_prefect.results.record.local_store import LocalStore
 from dockercise_prefect.runtime.attempts import RunAttempt
 from dockercise_prefect.runtime.engine import Engine
+from dockercise_prefect.runtime.options import RuntimeOptions
 from dockercise_prefect.runtime.stage.attempt import run_attempt
 from dockercise_prefect.runtime.stage.environment import Outside, VariableTexts
 from dockercise_prefect.runtime.stage.job import JobResult
-from dockercise_prefect.runtime.workspace import RuntimeOptions, Workspace
+from dockercise_prefect.runtime.workspace import Workspace
 from dockercise_prefect.settings import read_settings
 from tests.runtime.workspaces import IDENTITY
 

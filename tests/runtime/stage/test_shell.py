@@ -15,12 +15,13 @@ from dockercise_prefect.pipeline import Pipeline, Stage, host, stage
 from dockercise_prefect.runtime.attempts import StagePorts
 from dockercise_prefect.runtime.dialogue import Dialogue, Size
 from dockercise_prefect.runtime.engine import ContainerSpec, ExitState
+from dockercise_prefect.runtime.options import RuntimeOptions
 from dockercise_prefect.runtime.output_sink import Channel
 from dockercise_prefect.runtime.stage.boot import LOST_INPUT, boot_from_file, input_block
 from dockercise_prefect.runtime.stage.environment import VariableTexts
 from dockercise_prefect.runtime.stage.job import JobResult
 from dockercise_prefect.runtime.stage.shell import ShellAttempts, how_to_run, program
-from dockercise_prefect.runtime.workspace import RuntimeOptions, Workspace
+from dockercise_prefect.runtime.workspace import Workspace
 from tests.engines.scripted import BUSYBOX, ScriptedEngine
 from tests.runtime.workspaces import IDENTITY, MemoryOutputs, run_all
 
