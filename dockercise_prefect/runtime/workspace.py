@@ -106,8 +106,7 @@ class Workspace:
         self._putting_away = Background()  # separate: a big volume must not delay what stages wait for
         self.volumes = volumes = Volumes(engine, self._labels, self._background.do, self._running.refuse_when_cancelled)
         of_slots = Volumes(engine, self._labels, self._background.do, lambda: None)
-        maker = SlotMaker(engine, self._labels, of_slots, options.confinement.closed)
-        self._slots = NetworkSlots(maker, notify)
+        self._slots = NetworkSlots(SlotMaker(engine, self._labels, of_slots, options.confinement.closed), notify)
         self._shared = SharedVolumes(engine, volumes, options.root, pipeline.history, notify, options.shared)
         self._mounts = StageMounts(volumes, self._shared, options.root, options.kept_volume, aws=options.aws)
         self._images = Images(engine, pipeline, self._labels)
@@ -131,7 +130,7 @@ class Workspace:
                 seen=used_volumes(pipeline),
             ),
             slots=self._slots,
-            own_networks=OwnNetworks(engine=engine, labels=self._labels, maker=maker, image=self._images.any),
+            own_networks=OwnNetworks(engine=engine, labels=self._labels, maker=self._slots.maker, image=self._images.any),
             outs=self._outs,
             running=self._running,
             masker=options.masker,

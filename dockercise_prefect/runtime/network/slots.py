@@ -105,12 +105,12 @@ class NetworkSlots:
     """The slots of one run. Thread-safe.
 
     Args:
-        maker: makes them.
+        maker: makes them. Also an attribute.
         notify: called if slots cannot be made.
     """
 
     def __init__(self, maker: SlotMaker, notify: Callable[[str], None]) -> None:
-        self._maker = maker
+        self.maker = maker
         self._notify = notify
         self._image: str | None = None
         self._changed = threading.Condition(threading.RLock())  # an RLock, since a signal handler may call `wake`
@@ -213,14 +213,14 @@ class NetworkSlots:
         """A new slot that no other stage has; None if the stage may have a bridge network, and another slot would not pay."""
         with self._changed:
             image = self._image
-            if not self._maker.closes and (image is None or self._closed or not self._left):
+            if not self.maker.closes and (image is None or self._closed or not self._left):
                 return None
             self._left = max(self._left - 1, 0)
             self._making += 1
         try:
             return self._made(image)
         except EngineError as error:
-            if self._maker.closes:
+            if self.maker.closes:
                 message = f"cannot create a network that blocks a cloud's own addresses: {error.message}"
                 raise EngineError(message, "stages with `network: none` do not need this network") from error
             self._complain(error.message)
@@ -260,8 +260,8 @@ class NetworkSlots:
         try:
             if image is None:
                 raise EngineError("the container that keeps it open needs an image, but no stage names one")
-            made.append(self._maker.make(image))
-            self._enough = SLOTS_A_PROCESSOR * self._maker.engine_info.processors
+            made.append(self.maker.make(image))
+            self._enough = SLOTS_A_PROCESSOR * self.maker.engine_info.processors
         finally:
             with self._changed:
                 self._making -= 1
@@ -276,5 +276,5 @@ class NetworkSlots:
     def _complain(self, trouble: str) -> None:
         with self._changed:
             said, self._complained = self._complained, True
-        if not said and not self._maker.closes:  # else each stage that needs a slot reports it
+        if not said and not self.maker.closes:  # else each stage that needs a slot reports it
             self._notify(f"no shared networks, so every stage gets its own, which takes a little longer: {trouble}")
