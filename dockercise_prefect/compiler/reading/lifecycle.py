@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dockercise_prefect.compiler.reading.shapes import TEXT, Key, Schema, mapping_of, one_or_many, scalar, whole
+from dockercise_prefect.compiler.reading.shapes import SPACE, TEXT, Key, Schema, mapping_of, one_or_many, scalar, whole
 from dockercise_prefect.compiler.reading.values import Field, Reader, boolean, duration, globs, one_of, reads, text, texts, word
 from dockercise_prefect.compiler.spelling.key_checks import check_keys, no_hint
 from dockercise_prefect.compiler.spelling.suggest import suggestion
@@ -170,7 +170,10 @@ def _failures(field: Field) -> tuple[RetryOn, ...] | None:
 _SHELL_HINT = "write a command with arguments as a list: `[bash, -eo, pipefail]`"
 
 
-@reads(one_or_many(TEXT))
+_ONE_WORD = scalar(rf"[{SPACE}]*[^{SPACE}]+[{SPACE}]*", "write a command with arguments as a list")
+
+
+@reads({"anyOf": [_ONE_WORD, {"type": "array", "items": TEXT}]})
 def shell(field: Field) -> tuple[str, ...] | None:
     """The command that runs the script: a name or path, or a list of it and its arguments."""
     if isinstance(field.node, Scalar):
