@@ -8,6 +8,9 @@ from typing import TypeAlias
 
 from dockercise_prefect.compiler.graph import in_order, report_cycles
 from dockercise_prefect.compiler.guesses import without_guessed_cycles
+from dockercise_prefect.compiler.matrix.consumers import Consumers
+from dockercise_prefect.compiler.matrix.definitions import definitions
+from dockercise_prefect.compiler.matrix.findings import merged
 from dockercise_prefect.compiler.meta import Meta, read_meta
 from dockercise_prefect.compiler.reading.caching import without_useless_caches
 from dockercise_prefect.compiler.reading.secrets import report_unknown, silenced
@@ -40,24 +43,35 @@ def assemble(document: MergedDocument, name: str, findings: Findings) -> Assembl
         findings: collects what is wrong.
     """
     places = {stage.name: stage.key.place for stage in document.stages}
-    names = StageNames(places, complete=document.complete)
+    defined = definitions(document.stages, findings)
+    names = StageNames(places | {one.stage.name: one.stage.key.place for one in defined}, complete=document.complete)
     variables = Variables(places, names)
     meta = read_meta(document, name, variables, findings)
-    return Assembled(meta, _pipeline(document, meta, StageReader(meta, names, variables, findings), findings))
+    instances = {one.stage.name: one.instance for one in defined if one.instance is not None}
+    consumers = Consumers(instances, places, findings)
+    reader = StageReader(meta, names, variables, findings)
+    written = {one.stage.name: reader.read(one.stage, one.instance, one.axes) for one in defined}
+    pipeline = _pipeline(document, meta, written, consumers, findings)
+    if instances:
+        by_stage = {instance.of: consumers.names_of(instance.of) for instance in instances.values()}
+        findings.replace(lambda found: merged(found, by_stage))
+    return Assembled(meta, pipeline)
 
 
-def _pipeline(document: MergedDocument, meta: Meta, reader: StageReader, findings: Findings) -> Pipeline | None:
-    written = {definition.name: reader.read(definition) for definition in document.stages}
-    references = References(written, Positions(document.texts), findings)
-    drafts = without_guessed_cycles(_complete(written, meta, references), findings)
+def _pipeline(
+    document: MergedDocument, meta: Meta, written: Drafts, consumers: Consumers, findings: Findings
+) -> Pipeline | None:
+    references = References([stage.name for stage in document.stages], Positions(document.texts), findings)
+    completed = _complete(written, meta, references, consumers)
+    drafts = without_guessed_cycles({name: consumers.complete(draft) for name, draft in completed.items()}, findings)
     report_missing_images(drafts, findings)
     order = in_order({name: [edge.stage for edge in draft.edges] for name, draft in drafts.items()})
     if len(order) < len(drafts):
         report_cycles({name: draft.edges for name, draft in drafts.items()}, findings)
     if findings.failed:
         return None
-    first = _needed_first(meta, lambda stage: drafts[stage].edges)
-    stages = {draft.name: draft.stage(_inherited(draft, meta, first)) for draft in drafts.values()}
+    first = _needed_first(meta, lambda stage: drafts[stage].edges, consumers)
+    stages = {draft.name: draft.stage(consumers.inherited(draft, _inherited(draft, meta, first))) for draft in drafts.values()}
     report_unknown(meta.secrets, stages, findings)
     named = {*meta.secrets, *build_secrets(stages.values())}
     stages = silenced(stages, named)
@@ -73,7 +87,7 @@ def _pipeline(document: MergedDocument, meta: Meta, reader: StageReader, finding
     return pipeline.with_digest(digest_of(pipeline))
 
 
-def _complete(written: Drafts, meta: Meta, references: References) -> Drafts:
+def _complete(written: Drafts, meta: Meta, references: References, consumers: Consumers) -> Drafts:
     """The stages, completed by what their scripts name.
 
     Stages whose values are in `meta.env`, and stages that these need, do not inherit the stages' values in `meta.env`: their
@@ -86,19 +100,21 @@ def _complete(written: Drafts, meta: Meta, references: References) -> Drafts:
         first[stage] = references.complete(written[stage], from_outside)
         return first[stage].edges
 
-    _needed_first(meta, edges_of)
+    _needed_first(meta, edges_of, consumers)
     return {name: first.get(name) or references.complete(draft, meta.env.keys()) for name, draft in written.items()}
 
 
-def _needed_first(meta: Meta, edges_of: Callable[[StageName], Sequence[Dependency]]) -> Collection[StageName]:
+def _needed_first(
+    meta: Meta, edges_of: Callable[[StageName], Sequence[Dependency]], consumers: Consumers
+) -> Collection[StageName]:
     """The stages whose values are in `meta.env`, and all that they need; `edges_of` is called once for each."""
     waiting = [variable.source.stage for variable in meta.env.values() if isinstance(variable.source, StageValue)]
     found: set[StageName] = set()
     while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting.extend(edge.stage for edge in edges_of(name))
+        for name in consumers.names_of(waiting.pop()):
+            if name not in found:
+                found.add(name)
+                waiting.extend(edge.stage for edge in edges_of(name))
     return found
 
 

@@ -14,6 +14,7 @@ from dockercise_prefect.compiler.reading import (
     caching,
     entrypoint,
     lifecycle,
+    matrices,
     mounts,
     names,
     scripts,
@@ -98,6 +99,9 @@ OWN: Mapping[str, Key] = {
     "if": Key(one_or_many(names.REFERENCE), "Run only if each of these stages ended with exit code 0."),
     "unless": Key(one_or_many(names.REFERENCE), "Run only if each of these stages ended with another exit code than 0."),
     "implicit": Key(values.boolean.schema, "`false`: infer nothing from this script. Overrides `meta.implicit`."),
+    "matrix": Key(
+        matrices.SCHEMA, "Run once for each combination of values: variables with lists, and `include` and `exclude`."
+    ),
 }
 """Keys that only a stage itself can have."""
 
@@ -126,6 +130,9 @@ META: Mapping[str, Described] = {
 }
 """Keys of `meta`."""
 
+EXPANDED = frozenset({"build", "cpus", "dir", "img", "memory", "platform", "services", "timeout", "user", "vol"})
+"""Keys of a stage with `matrix` in which `$NAME` and `${NAME}` stand for the values of its variables."""
+
 OF_A_CONTAINER = frozenset(SETTINGS) - {"noLog", "triggers", "when"}
 """Keys without effect if nothing is run and nothing is built."""
 
@@ -139,7 +146,6 @@ OF_A_SCRIPT = OF_A_CONTAINER - {"cache", "network", "platform", "pull", "retries
 
 LATER_IN_STAGES: Mapping[str, str] = {
     "services": "start the service in the background in the script, or pass the address of a running service in `env`",
-    "matrix": "write a stage for each value, and share common keys with an anchor, `<<: *name`",
     "approve": "run the stages up to here first, and the others in a second run",
     "concurrency": "`dockercise run --jobs N` sets how many stages run at once",
     "artifacts": "what a stage leaves in `$OUT` is kept, and `vol: STAGE` gives it to another stage",

@@ -133,12 +133,12 @@ class References:
         if not words.isdisjoint(RUN_VARIABLES - given):
             return True
         names = self._by_variable.keys() & words
-        if not names <= {*given, folded(draft.name)} or any(map(self._meant_by, USED.findall(script))):
+        if not names <= {*given, folded(draft.written_name)} or any(map(self._meant_by, USED.findall(script))):
             return True
         parts = {*_PARTS.findall(script), *_PARTS.findall(plain)}
         if "." in script:
             parts |= {part.rstrip(".") for part in parts}
-        parts.discard(draft.name)
+        parts.discard(draft.written_name)
         return CODE in parts or not self._stages.isdisjoint(parts) or any(stage in plain for stage in self._odd)
 
     def _meant_by(self, variable: str) -> str | None:
@@ -156,7 +156,7 @@ class References:
     def _with_folder(self, draft: Draft) -> Draft:
         """Add the edge of `dir`, because `dir: /build/app` is a path too."""
         name = draft.working_dir.split("/")[1]
-        if draft.dir_place is None or name == draft.name or (name not in self._stages and name != CODE):
+        if draft.dir_place is None or name == draft.written_name or (name not in self._stages and name != CODE):
             return draft
         if any(_leads_below(placed.mount.target, draft.working_dir) for placed in draft.mounts):
             return draft
@@ -166,7 +166,7 @@ class References:
     def _variables(self, draft: Draft, found: Mentions, script: _PlacedScript, given: AbstractSet[str]) -> Iterator[Variable]:
         """Each variable of a stage that the script uses, but neither has nor sets."""
         for name, use in found.uses.items():
-            stages = [stage for stage in self._by_variable.get(name, ()) if stage != draft.name]
+            stages = [stage for stage in self._by_variable.get(name, ()) if stage != draft.written_name]
             if name in given or not stages:
                 continue
             place = script.place(use.text, use.start)
@@ -191,7 +191,7 @@ class References:
             for mention in mentioned(literal):
                 known = self._stages if mention.is_output else self._stages | {CODE}
                 name = next((name for name in mention.names if name in known), None)
-                if name is None or name == draft.name or found.is_ignored(literal.position(mention.start)):
+                if name is None or name == draft.written_name or found.is_ignored(literal.position(mention.start)):
                     continue
                 position = literal.position(mention.start)
                 path = _Path(mention.prefix + name, position, literal.reading.sure)
@@ -227,7 +227,7 @@ class References:
                     ),
                 )
         for name, use in found.doubtful.items():
-            stages = [stage for stage in self._by_variable.get(name, ()) if stage != draft.name]
+            stages = [stage for stage in self._by_variable.get(name, ()) if stage != draft.written_name]
             if stages and name not in draft.env:
                 self._findings.warn(
                     Code.MAY_BE_SET,

@@ -8,11 +8,12 @@ merging of files.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
-from dockercise_prefect.compiler.keys import META, STAGE
+from dockercise_prefect.compiler.keys import EXPANDED, META, STAGE
 from dockercise_prefect.compiler.reading.names import NEW_NAME_SOURCE
-from dockercise_prefect.compiler.reading.shapes import key_names, mapping_of, or_null
+from dockercise_prefect.compiler.reading.shapes import Described, Key, key_names, mapping_of, or_expanded, or_null
 
 FILE = "dockercise.schema.json"
 """The file in the package that holds the schema's text."""
@@ -21,6 +22,11 @@ _ID = "urn:dockercise:pipeline"
 """The id of the schema. It is a name, not an address, so there is no server for it."""
 
 _ANCHORS = r"x-|\."
+
+
+_STAGE: Mapping[str, Described] = {
+    name: Key(or_expanded(key.schema), key.meaning) if name in EXPANDED else key for name, key in STAGE.items()
+}
 
 
 def pipeline_schema() -> dict[str, Any]:
@@ -37,7 +43,7 @@ def pipeline_schema() -> dict[str, Any]:
         "properties": {"meta": or_null(mapping_of(META))},
         "patternProperties": {f"^(?:{_ANCHORS})": {}},
         "additionalProperties": {"$ref": "#/definitions/stage"},
-        "definitions": {"stage": or_null(mapping_of(STAGE))},
+        "definitions": {"stage": or_null(mapping_of(_STAGE))},
     }
 
 

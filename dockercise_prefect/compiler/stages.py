@@ -16,7 +16,7 @@ from dockercise_prefect.compiler.reading.names import stage_name_problem
 from dockercise_prefect.compiler.reading.scripts import arguments, script
 from dockercise_prefect.compiler.reading.secret_files import read_secret_files
 from dockercise_prefect.compiler.reading.values import Field, Script, boolean, image, text, texts
-from dockercise_prefect.compiler.reading.variables import Variable, Variables
+from dockercise_prefect.compiler.reading.variables import NO_VARIABLES, Variable, Variables, with_axes
 from dockercise_prefect.compiler.spelling.key_checks import check_keys
 from dockercise_prefect.compiler.spelling.keys_of_other_tools import MEANS_AN_IMAGE, hint_for_key, hint_for_top_level
 from dockercise_prefect.compiler.spelling.suggest import StageNames
@@ -31,11 +31,12 @@ from dockercise_prefect.pipeline import (
     Dependency,
     DependencyKind,
     Image,
+    Instance,
     Stage,
     StageImage,
     StageName,
-    StageValue,
     StageVolume,
+    stages_of,
 )
 from dockercise_prefect.pipeline.shells import is_posix_shell
 
@@ -57,6 +58,7 @@ class Draft:
         implicit: whether anything is inferred from its script.
         dir_place: where its `dir` was written.
         cache_place: where its own `cache` was written.
+        instance: which instance of a stage with `matrix` it is; None if it is not an instance.
         guessed: inferred edges that may be wrong, because their paths are in texts or in words of unknown commands.
     """
 
@@ -74,13 +76,19 @@ class Draft:
     implicit: bool = True
     dir_place: Place | None = None
     cache_place: Place | None = None
+    instance: Instance | None = None
     guessed: frozenset[tuple[DependencyKind, StageName]] = frozenset()
 
     @property
     def working_dir(self) -> str:
         """The working directory in which its script starts (LANGUAGE section 3)."""
         written: str | None = self.settings.get("working_dir")
-        return written or ("/" if self.on is None else f"/{self.name}")
+        return written or ("/" if self.on is None else f"/{self.written_name}")
+
+    @property
+    def written_name(self) -> StageName:
+        """The name of the stage as it was written: `test` for `test(3.12,pg)`."""
+        return self.name if self.instance is None else self.instance.of
 
     def stage(self, inherited: MappingOf[str, Variable]) -> Stage:
         """The finished stage. Its own variables replace inherited ones."""
@@ -96,6 +104,7 @@ class Draft:
             env=env,
             mounts=tuple(placed.mount for placed in self.mounts),
             on=self.on,
+            instance=self.instance,
             depends_on=_in_order([*self.edges, *env_edges(more)]),
             place=self.place,
             **settings,
@@ -112,10 +121,22 @@ class StageReader:
         self._builds = Builds(names, variables)
         self._findings = findings
 
-    def read(self, definition: StageDefinition) -> Draft:
-        """Check and read one stage. Wrong parts are left out of it."""
+    def read(
+        self,
+        definition: StageDefinition,
+        instance: Instance | None = None,
+        axes: MappingOf[str, Variable] = NO_VARIABLES,
+    ) -> Draft:
+        """Check and read one stage. Wrong parts are left out of it.
+
+        Args:
+            definition: the stage; of an instance, with the name and the values of the instance.
+            instance: which instance of a stage with `matrix` it is; None if it is not an instance.
+            axes: the variables that the instance has because of its matrix.
+        """
         name, place = definition.name, definition.key.place
-        problem = stage_name_problem(name)
+        written_name = name if instance is None else instance.of
+        problem = stage_name_problem(written_name) or stage_name_problem(name)
         if problem:
             why, hint = problem
             self._findings.error(Code.STAGE_NAME, why, place, hint=hint)
@@ -133,8 +154,10 @@ class StageReader:
         if settings.get("entrypoint") is not None:
             self._check_entrypoint(name, fields)
         placed_build = self._builds.read(build) if build else None
-        mounts = Mounts(name, fields["vol"], self._names).read() if "vol" in fields else []
-        env = self._env(name, fields, placed_build, mounts)
+        mounts = Mounts(written_name, fields["vol"], self._names).read() if "vol" in fields else []
+        env = with_axes(name, self._env(name, fields, placed_build), axes, self._findings)
+        if "secrets" in fields:
+            env = {**env, **read_secret_files(written_name, fields["secrets"], self._variables, mounts)}
         edges = [edge for key in _ORDERING if key in fields for edge in self._later(name, key, fields[key])]
         if env:
             edges += env_edges(env.values())
@@ -161,20 +184,12 @@ class StageReader:
             implicit=_is_script(settings) and self._implicit(fields.get("implicit")),
             dir_place=self._dir_place(by_key),
             cache_place=fields["cache"].place if "cache" in fields else None,
+            instance=instance,
         )
 
-    def _env(
-        self,
-        name: StageName,
-        fields: MappingOf[str, Field],
-        build: PlacedBuild | None,
-        mounts: SequenceOf[PlacedMount],
-    ) -> dict[str, Variable]:
+    def _env(self, name: StageName, fields: MappingOf[str, Field], build: PlacedBuild | None) -> dict[str, Variable]:
         env = self._variables.read([fields["env"]]) if "env" in fields else {}
-        if build is not None:
-            env = self._with_secrets(name, env, build.secrets)
-        files = read_secret_files(name, fields["secrets"], self._variables, mounts) if "secrets" in fields else {}
-        return {**env, **files}
+        return env if build is None else self._with_secrets(name, env, build.secrets)
 
     def _run(self, field: Field, settings: MappingOf[str, Any]) -> Script | None:
         return script(field) if settings.get("entrypoint") is None else arguments(field)
@@ -358,9 +373,9 @@ def _image_edges(image: Image | None, field: Field) -> Iterator[Dependency]:
 def env_edges(variables: Iterable[Variable]) -> list[Dependency]:
     """An edge to each stage whose value is used."""
     return [
-        Dependency(variable.source.stage, DependencyKind.ENV, variable.place, variable.inferred)
+        Dependency(stage, DependencyKind.ENV, variable.place, variable.inferred)
         for variable in variables
-        if isinstance(variable.source, StageValue)
+        for stage in stages_of(variable.source)
     ]
 
 

@@ -29,7 +29,7 @@ class WrittenPlaces:
     def __init__(self, document: MergedDocument, stage: Stage) -> None:
         self._document = document
         self._stage = stage
-        body = next((one.body for one in document.stages if one.name == stage.name), None)
+        body = next((one.body for one in document.stages if one.name == stage.written_name), None)
         self._body = body if isinstance(body, Mapping) else None
 
     def of(self, difference: Difference) -> Place | None:

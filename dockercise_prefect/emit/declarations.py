@@ -162,8 +162,7 @@ class Declarations:
                 return f"{self._identifiers[stage]}.value"
             case StageValues(stages):
                 self._used.add("values_of")
-                arguments = [self._identifiers[stage] for stage in stages]
-                return call("values_of", arguments, before="")
+                return _values([self._identifiers[stage] for stage in stages])
             case HostVariable(name, optional):
                 self._used.add("host")
                 return f"host({one_line(name)}, optional=True)" if optional else f"host({one_line(name)})"
@@ -192,6 +191,14 @@ class Declarations:
         self._used.add(function)
         mode = "" if mount.mode == "rw" else f", {one_line(mount.mode)}"
         return f"{function}({one_line(source)}, {one_line(mount.target)}{mode})"
+
+
+def _values(stages: Sequence[str]) -> str:
+    """The source of a variable with the values of several stages: on one line if they are few."""
+    line = f"values_of({', '.join(stages)})"
+    if len(line) <= WIDTH // 2:
+        return line
+    return "values_of(\n" + "".join(f"            {stage},\n" for stage in stages) + "        )"
 
 
 def _placed(expression: str, mount: Mount, usual: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from dockercise_prefect.errors import Diagnostic, Place, Related, Severity
 from dockercise_prefect.pipeline import Code
@@ -26,6 +26,10 @@ class Findings:
     def warn(self, code: Code, message: str, place: Place | None, *, hint: str | None = None) -> None:
         """Add a finding that is shown but stops nothing."""
         self._all[warning(code, message, place, hint=hint)] = None
+
+    def replace(self, change: Callable[[Iterable[Diagnostic]], Iterable[Diagnostic]]) -> None:
+        """Replace all findings by what `change` makes of them."""
+        self._all = dict.fromkeys(change(self._all))
 
     @property
     def are_many(self) -> bool:

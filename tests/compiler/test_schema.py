@@ -50,10 +50,17 @@ NOT_SEEN_IN_A_SCHEMA = {
     Code.CYCLE: "edges",
     Code.NOT_REUSABLE: "other stages, and `meta.secrets`",
     Code.UNKNOWN_SECRET: "names of stages and variables",
+    Code.AXIS_TAKEN: "names of stages and variables are compared after folding",
+    Code.WRONG_COUNT: "combinations are counted",
+    Code.SAME_INSTANCE: "names of stages and instances are compared",
+    Code.EXCLUDES_NOTHING: "values are compared",
+    Code.UNKNOWN_AXIS: "names of variables are compared after folding",
+    Code.NO_COUNTERPART: "instances of other stages",
 }
 """Findings about a file that the schema accepts, and why it cannot know them."""
 
 VALUES_NOT_SEEN_IN_A_SCHEMA = {
+    "$": "a variable may be one of a `matrix`",
     "this is too small": "an expression does not add up `0h0.0001s`",
     "Docker needs at least 6m": "an expression does not multiply `512k`",
     "is outside the folder that is built": "an expression does not resolve `a/../..`",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from dockercise_prefect.compiler.lint.subject import Subject
 from dockercise_prefect.errors import Diagnostic, Related
@@ -44,24 +44,34 @@ def after_is_implied(subject: Subject) -> Iterator[Diagnostic]:
     """DK103: `after: A`, but another edge leads to A, or a longer path of edges does and the script does not read `out/A`."""
     all_needs = _AllNeeds(subject)
     for stage in subject.pipeline:
-        for edge in stage.depends_on:
-            if edge.kind is not DependencyKind.AFTER:
-                continue
-            other = next((other for other in stage.depends_on if other.stage == edge.stage and other is not edge), None)
-            if other is not None:
-                yield _implied(stage, edge, other, "this stage already uses it")
-                continue
-            longer = next((other for other in stage.depends_on if all_needs.lead(other.stage, edge.stage)), None)
-            if longer is not None and not _may_read_output(subject, stage):
-                yield _implied(stage, edge, longer, f"this stage already comes after it, through `{longer.stage}`")
+        after = [edge for edge in stage.depends_on if edge.kind is DependencyKind.AFTER]
+        for place in dict.fromkeys(edge.place for edge in after):
+            edges = [edge for edge in after if edge.place == place]  # one, or one for each instance of a stage
+            found = [_implied(subject, all_needs, stage, edge) for edge in edges]
+            if found[0] is not None and None not in found:
+                yield _needless(stage, edges, *found[0])
 
 
-def _implied(stage: Stage, edge: Dependency, other: Dependency, why: str) -> Diagnostic:
+def _implied(subject: Subject, all_needs: _AllNeeds, stage: Stage, edge: Dependency) -> tuple[Dependency, str] | None:
+    """The edge because of which an `after` has no effect, and why; None if it has one."""
+    other = next((other for other in stage.depends_on if other.stage == edge.stage and other is not edge), None)
+    if other is not None:
+        return other, "this stage already uses it"
+    longer = next((other for other in stage.depends_on if all_needs.lead(other.stage, edge.stage)), None)
+    if longer is None or _may_read_output(subject, stage):
+        return None
+    return longer, f"this stage already comes after it, through `{longer.stage}`"
+
+
+def _needless(stage: Stage, edges: Sequence[Dependency], other: Dependency, why: str) -> Diagnostic:
+    first = edges[0]
+    folder, _, key = first.path.partition("/")
+    name = folder if len(edges) > 1 or not key else first.stage
     return warning(
         Code.AFTER_IS_IMPLIED,
-        f"{stage.name}: `after: {edge.stage}` is not needed: {why}",
-        edge.place,
-        hint=f"remove `{edge.stage}` from `after`",
+        f"{stage.name}: `after: {name}` is not needed: {why}",
+        first.place,
+        hint=f"remove `{name}` from `after`",
         related=[Related(f"{stage.name} needs {other.stage} here", other.place)] if other.place else [],
     )
 

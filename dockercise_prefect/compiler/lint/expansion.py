@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 
 from dockercise_prefect.compiler.lint.subject import Subject, Written, scalars
@@ -22,8 +22,8 @@ _NAME_BEHIND = re.compile(r"\{[A-Za-z_]|[A-Za-z_]")
 
 def stays_as_written(subject: Subject) -> Iterator[Diagnostic]:
     """DK111: a value of `env`, a build argument or `dir` names a variable, and nothing expands it there."""
-    for key, owner, node in _texts(subject):
-        found = _VARIABLE.search(node.text)
+    for key, owner, node, known in _texts(subject):
+        found = next((one for one in _VARIABLE.finditer(node.text) if one[0].lstrip("$") not in known), None)
         if found is not None:
             yield warning(
                 Code.STAYS_AS_WRITTEN,
@@ -33,16 +33,19 @@ def stays_as_written(subject: Subject) -> Iterator[Diagnostic]:
             )
 
 
-def _texts(subject: Subject) -> Iterator[tuple[str, str, Scalar]]:
+def _texts(subject: Subject) -> Iterator[tuple[str, str, Scalar, Collection[str]]]:
+    """Texts, each with its key, its owner, and the variables of a matrix that are expanded in it, as they can be written."""
     for written in subject.environments():
-        yield from (("a value of `env`", written.owner, node) for node in _literals(written))
+        yield from (("a value of `env`", written.owner, node, ()) for node in _literals(written))
     for stage in subject.pipeline:
+        names = stage.env if stage.instance is not None else ()
+        known = {form for name in names for form in (name, f"{{{name}}}")}
         directory, build = subject.written(stage, "dir"), subject.written(stage, "build")
         if directory is not None:
-            yield from (("`dir`", directory.owner, node) for node in scalars(directory.node))
+            yield from (("`dir`", directory.owner, node, known) for node in scalars(directory.node))
         arguments = build.node.by_key.get("args") if build is not None and isinstance(build.node, Mapping) else None
         if build is not None and isinstance(arguments, Mapping):
-            yield from (("a build argument", build.owner, node) for _, node in arguments if isinstance(node, Scalar))
+            yield from (("a build argument", build.owner, node, known) for _, node in arguments if isinstance(node, Scalar))
 
 
 def _literals(written: Written) -> Iterator[Scalar]:

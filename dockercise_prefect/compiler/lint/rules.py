@@ -18,6 +18,7 @@ from dockercise_prefect.compiler.lint.subject import Subject
 from dockercise_prefect.compiler.lint.triggers import never_triggers
 from dockercise_prefect.compiler.lint.unset import nothing_sets
 from dockercise_prefect.compiler.lint.writes import writes_read_only
+from dockercise_prefect.compiler.matrix.findings import merged
 from dockercise_prefect.errors import Diagnostic, Place
 from dockercise_prefect.frontend.findings import in_order
 from dockercise_prefect.pipeline import Code, Pipeline
@@ -52,7 +53,7 @@ def lint(pipeline: Pipeline, origin: Origin) -> tuple[Diagnostic, ...]:
     subject = Subject(pipeline, origin)
     on = [rule for code, rule in RULES.items() if code not in origin.lint_off]
     found: dict[tuple[str, Place | None], Diagnostic] = {}
-    for finding in (finding for rule in on for finding in rule(subject)):
+    for finding in merged((finding for rule in on for finding in rule(subject)), pipeline.instances):
         if finding.place is None or finding.place.path in origin.files:
             found.setdefault((finding.code, finding.place), finding)
     return in_order(finding for finding in found.values() if not is_ignored(finding, subject))

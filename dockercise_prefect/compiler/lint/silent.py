@@ -30,12 +30,13 @@ def value_is_empty(subject: Subject) -> Iterator[Diagnostic]:
     for stage in subject.pipeline:
         for edge in stage.depends_on:
             if edge.kind is DependencyKind.ENV and edge.stage in silent:
-                place = subject.pipeline.by_name[edge.stage].place
+                earlier = subject.pipeline.by_name[edge.stage]
+                name, place = earlier.written_name, earlier.place
                 yield warning(
                     Code.VALUE_IS_EMPTY,
-                    f"the value of `{edge.stage}` is always empty: its `run` prints nothing on stdout",
+                    f"the value of `{name}` is always empty: its `run` prints nothing on stdout",
                     edge.place,
-                    hint=f"write `after: {edge.stage}` for the order alone, or `vol: {edge.stage}` for its files",
+                    hint=f"write `after: {name}` for the order alone, or `vol: {name}` for its files",
                     related=[Related("the stage is here", place)] if place else [],
                 )
 

@@ -65,9 +65,9 @@ class Subject:
 
     def written(self, stage: Stage, key: str) -> Written | None:
         """The stage's own value of a key, or else the inherited value; None if nothing was written."""
-        body = self._bodies.get(stage.name, {})
+        body = self._bodies.get(stage.written_name, {})
         if key in body:
-            return None if is_null(body[key]) else Written(stage.name, body[key])
+            return None if is_null(body[key]) else Written(stage.written_name, body[key])
         inherited = self._defaults.get(key)
         return None if inherited is None or is_null(inherited) else Written(DEFAULTS, inherited)
 
@@ -76,17 +76,17 @@ class Subject:
         if stage.entrypoint is not None or not is_posix_shell(stage.shell):
             return False
         _, general = self._document.meta.get("implicit", (None, None))
-        own = self._bodies.get(stage.name, {}).get("implicit")
+        own = self._bodies.get(stage.written_name, {}).get("implicit")
         node = general if own is None or is_null(own) else own
         return node is None or is_null(node) or boolean(Field(stage.name, "implicit", node, Findings())) is not False
 
     def environments(self) -> Iterator[Written]:
         """Every `env`, those of `meta` first."""
         yield from (Written("meta", node) for node in self._document.meta_env if not is_null(node))
-        for stage in self.pipeline:
-            own = self._bodies.get(stage.name, {}).get("env")
+        for name in dict.fromkeys(stage.written_name for stage in self.pipeline):
+            own = self._bodies.get(name, {}).get("env")
             if own is not None and not is_null(own):
-                yield Written(stage.name, own)
+                yield Written(name, own)
 
     def script_place(self, stage: Stage, offset: int) -> Place | None:
         """The place of a character of the stage's script. A script that is a list is its items joined by newlines."""

@@ -53,12 +53,13 @@ class _OfStages:
     def __init__(self, pipeline: Pipeline) -> None:
         self._stages: dict[str, set[StageName]] = defaultdict(set)
         for stage in pipeline:
-            if not is_taken(folded(stage.name)):
-                self._stages[folded(stage.name)].add(stage.name)
+            name = stage.written_name
+            if not is_taken(folded(name)):
+                self._stages[folded(name)].add(name)
         self._misspelt = Misspelt(self._stages)
 
     def has(self, name: str, stage: Stage) -> bool:
         """Whether the variable belongs to another stage, or counts as a misspelling of such a variable."""
         if name in self._stages:
-            return self._stages[name] != {stage.name}
+            return self._stages[name] != {stage.written_name}
         return self._misspelt.meant_by(name) is not None

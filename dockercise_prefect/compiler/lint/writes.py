@@ -47,7 +47,7 @@ class _Mounts:
     def __init__(self, stage: Stage) -> None:
         self._mounts: dict[str, Mount] = {mount.target: mount for mount in stage.mounts}
         self._writable = {mount.target: mount.mode == "rw" and not _is_sealed(mount) for mount in stage.mounts}
-        self._writable[f"/{stage.name}"] = True
+        self._writable[stage.folder] = True
         if stage.depends_on:
             self._writable[_OUT] = False
 

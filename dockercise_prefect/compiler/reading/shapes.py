@@ -64,6 +64,15 @@ def or_null(schema: Schema) -> Schema:
     return {**schema, "type": [*types, "null"], **choices}
 
 
+EXPANDED: Schema = {"type": "string", "pattern": r"\x24\{?[A-Za-z_]"}
+"""A text with a variable whose value a schema cannot know."""
+
+
+def or_expanded(schema: Schema) -> Schema:
+    """The schema, or a text with a variable in it."""
+    return {"anyOf": [*schema.get("anyOf", [schema]), EXPANDED]}
+
+
 class Described(Protocol):
     """A description of one key of a mapping."""
 

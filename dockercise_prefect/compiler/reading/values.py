@@ -263,7 +263,9 @@ def image(field: Field) -> ImageReference | None:
     problem = _problem_of_image(value)
     if problem:
         why, hint = problem
-        field.wrong_value(why, "variables are not expanded here; write the name and tag in full" if "$" in value else hint)
+        field.wrong_value(
+            why, "only variables of the stage's `matrix` are expanded here; write all else in full" if "$" in value else hint
+        )
         return None
     return ImageReference(value)
 
@@ -277,7 +279,7 @@ def absolute_path(field: Field) -> str | None:
     if not value.startswith("/"):
         hint = f"write `/{value.removeprefix('./')}`"
         if value.startswith(("$", "~")):
-            hint = "variables and `~` are not expanded here; use `cd` in the script"
+            hint = "only variables of the stage's `matrix` are expanded here; use `cd` in the script"
         field.wrong_value(f"`{value}` is not an absolute path", hint)
         return None
     return normal_path(value)

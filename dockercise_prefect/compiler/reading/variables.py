@@ -19,6 +19,7 @@ from dockercise_prefect.compiler.reading.shapes import ANY, SPACE, Schema, key_n
 from dockercise_prefect.compiler.reading.values import Field, scalars
 from dockercise_prefect.compiler.spelling.suggest import StageNames
 from dockercise_prefect.errors import Place, Related
+from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar
 from dockercise_prefect.pipeline import Code, EnvSource, HostVariable, LiteralValue, StageName, StageValue, StageValues, folded
 from dockercise_prefect.pipeline.run_context import RUN_VARIABLES
@@ -66,6 +67,9 @@ class Variable:
     source: EnvSource
     place: Place
     inferred: bool = False
+
+
+NO_VARIABLES: MappingOf[str, Variable] = {}
 
 
 class Variables:
@@ -227,6 +231,21 @@ class Variables:
             hint=f"write `env: {name}` to have it, or choose another name" if named else "remove it, or choose another name",
         )
         return True
+
+
+def with_axes(
+    owner: str, env: MappingOf[str, Variable], axes: MappingOf[str, Variable], findings: Findings
+) -> MappingOf[str, Variable]:
+    """The variables of an instance: those of its matrix and its own. A variable that is both is an error (DK084)."""
+    for name in axes.keys() & env.keys():
+        findings.error(
+            Code.AXIS_TAKEN,
+            f"{owner}: `{name}` is a variable of the matrix and of `env`",
+            axes[name].place,
+            hint="rename one of the two",
+            related=[Related("the other is here", env[name].place)],
+        )
+    return {**axes, **env} if axes else env
 
 
 def of_the_run(variable: str) -> HostVariable:
