@@ -6,22 +6,24 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from dockercise_prefect.compiler.drafts import Draft
 from dockercise_prefect.compiler.graph import in_order, report_cycles
 from dockercise_prefect.compiler.guesses import without_guessed_cycles
 from dockercise_prefect.compiler.matrix.consumers import Consumers
 from dockercise_prefect.compiler.matrix.definitions import definitions
 from dockercise_prefect.compiler.matrix.findings import merged
+from dockercise_prefect.compiler.members import report_wrong_members
 from dockercise_prefect.compiler.meta import Meta, read_meta
 from dockercise_prefect.compiler.reading.caching import without_useless_caches
 from dockercise_prefect.compiler.reading.secrets import report_unknown, silenced
 from dockercise_prefect.compiler.reading.variables import Variable, Variables
 from dockercise_prefect.compiler.references import References
 from dockercise_prefect.compiler.spelling.suggest import StageNames
-from dockercise_prefect.compiler.stages import Draft, StageReader, report_missing_images
+from dockercise_prefect.compiler.stages import StageReader, report_missing_images
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.merge import MergedDocument
 from dockercise_prefect.frontend.positions import Positions
-from dockercise_prefect.pipeline import Dependency, Pipeline, StageName, StageValue, build_secrets, digest_of
+from dockercise_prefect.pipeline import EACH_VARIABLE, Dependency, Pipeline, StageName, StageValue, build_secrets, digest_of
 
 Drafts: TypeAlias = dict[StageName, Draft]
 
@@ -65,6 +67,7 @@ def _pipeline(
     completed = _complete(written, meta, references, consumers)
     drafts = without_guessed_cycles({name: consumers.complete(draft) for name, draft in completed.items()}, findings)
     report_missing_images(drafts, findings)
+    report_wrong_members(drafts, findings)
     order = in_order({name: [edge.stage for edge in draft.edges] for name, draft in drafts.items()})
     if len(order) < len(drafts):
         report_cycles({name: draft.edges for name, draft in drafts.items()}, findings)
@@ -122,6 +125,9 @@ def _inherited(draft: Draft, meta: Meta, first: Collection[StageName]) -> Mappin
     """The variables that a stage inherits from `meta.env`. A stage that has to run first inherits no stage's value."""
     if not draft.starts_container:
         return {}
-    if draft.name not in first:
-        return meta.env
-    return {name: variable for name, variable in meta.env.items() if not isinstance(variable.source, StageValue)}
+    own = () if draft.each is None else (EACH_VARIABLE,)
+    return {
+        name: variable
+        for name, variable in meta.env.items()
+        if name not in own and not (draft.name in first and isinstance(variable.source, StageValue))
+    }

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
+from dockercise_prefect.compiler.drafts import Draft
 from dockercise_prefect.compiler.graph import in_order, knots
-from dockercise_prefect.compiler.stages import Draft
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.pipeline import Code, Dependency, DependencyKind, StageName, StageVolume
 

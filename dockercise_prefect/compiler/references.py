@@ -10,17 +10,18 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from dockercise_prefect.compiler.drafts import Draft, env_edges, volume_edges
 from dockercise_prefect.compiler.reading.mounts import PlacedMount
 from dockercise_prefect.compiler.reading.names import IDENTIFIER, is_taken
 from dockercise_prefect.compiler.reading.values import Script
 from dockercise_prefect.compiler.reading.variables import Variable, of_the_run
 from dockercise_prefect.compiler.spelling.misspelt import USED, Misspelt
-from dockercise_prefect.compiler.stages import Draft, env_edges, volume_edges
 from dockercise_prefect.errors import Place
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.positions import Positions, occurrences
 from dockercise_prefect.pipeline import (
     CODE,
+    EACH_VARIABLE,
     Code,
     CodeSnapshot,
     Dependency,
@@ -95,7 +96,7 @@ class References:
         """
         if not draft.implicit:
             return draft
-        given = draft.env.keys() | inherited
+        given = draft.env.keys() | inherited | ({EACH_VARIABLE} if draft.each is not None else set())
         draft = self._with_folder(draft)
         if draft.run is None or not self._may_name(draft, given):
             return draft

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from collections.abc import Mapping as MappingOf
-from collections.abc import Sequence as SequenceOf
-from dataclasses import dataclass
 from typing import Any
 
+from dockercise_prefect.compiler.drafts import Draft, build_edges, env_edges, image_edges, volume_edges
 from dockercise_prefect.compiler.keys import LATER_IN_STAGES, OF_A_CONTAINER, OF_A_SCRIPT, STAGE, read_settings
 from dockercise_prefect.compiler.meta import Meta
 from dockercise_prefect.compiler.reading.builds import Builds, PlacedBuild
-from dockercise_prefect.compiler.reading.mounts import Mounts, PlacedMount
+from dockercise_prefect.compiler.reading.each import read_each
+from dockercise_prefect.compiler.reading.mounts import Mounts
 from dockercise_prefect.compiler.reading.names import stage_name_problem
 from dockercise_prefect.compiler.reading.scripts import arguments, script
 from dockercise_prefect.compiler.reading.secret_files import read_secret_files
@@ -32,83 +32,13 @@ from dockercise_prefect.pipeline import (
     DependencyKind,
     Image,
     Instance,
-    Stage,
     StageImage,
     StageName,
-    StageVolume,
-    stages_of,
 )
 from dockercise_prefect.pipeline.shells import is_posix_shell
 
-_KINDS = tuple(DependencyKind)
 _ORDERING = {kind.value: kind for kind in (DependencyKind.AFTER, DependencyKind.IF, DependencyKind.UNLESS)}
 """Keys that only name stages, and the edges that they make."""
-
-
-@dataclass(slots=True)
-class Draft:
-    """A stage that has been read, before it inherits variables from `meta.env`.
-
-    For speed, it is not frozen, like the nodes; but it is never changed.
-
-    Attributes:
-        settings: its own and inherited settings, by the attributes of `Stage`.
-        starts_container: whether it starts a container, even if its image is wrong.
-        leaves_image: whether it starts a container or builds an image, so that other stages may run in the image it leaves.
-        implicit: whether anything is inferred from its script.
-        dir_place: where its `dir` was written.
-        cache_place: where its own `cache` was written.
-        instance: which instance of a stage with `matrix` it is; None if it is not an instance.
-        guessed: inferred edges that may be wrong, because their paths are in texts or in words of unknown commands.
-    """
-
-    name: StageName
-    place: Place
-    run: Script | None
-    build: PlacedBuild | None
-    env: MappingOf[str, Variable]
-    mounts: SequenceOf[PlacedMount]
-    on: StageName | None
-    edges: SequenceOf[Dependency]
-    settings: MappingOf[str, Any]
-    starts_container: bool
-    leaves_image: bool
-    implicit: bool = True
-    dir_place: Place | None = None
-    cache_place: Place | None = None
-    instance: Instance | None = None
-    guessed: frozenset[tuple[DependencyKind, StageName]] = frozenset()
-
-    @property
-    def working_dir(self) -> str:
-        """The working directory in which its script starts (LANGUAGE section 3)."""
-        written: str | None = self.settings.get("working_dir")
-        return written or ("/" if self.on is None else f"/{self.written_name}")
-
-    @property
-    def written_name(self) -> StageName:
-        """The name of the stage as it was written: `test` for `test(3.12,pg)`."""
-        return self.name if self.instance is None else self.instance.of
-
-    def stage(self, inherited: MappingOf[str, Variable]) -> Stage:
-        """The finished stage. Its own variables replace inherited ones."""
-        more = [variable for name, variable in inherited.items() if name not in self.env]
-        env = {name: variable.source for name, variable in self.env.items()}
-        env.update((variable.name, variable.source) for variable in more)
-        settings = {key: value for key, value in self.settings.items() if value is not None}
-        settings["working_dir"] = self.working_dir
-        return Stage(
-            name=self.name,
-            run=self.run.text if self.run else None,
-            build=self.build.build if self.build else None,
-            env=env,
-            mounts=tuple(placed.mount for placed in self.mounts),
-            on=self.on,
-            instance=self.instance,
-            depends_on=_in_order([*self.edges, *env_edges(more)]),
-            place=self.place,
-            **settings,
-        )
 
 
 class StageReader:
@@ -158,17 +88,18 @@ class StageReader:
         env = with_axes(name, self._env(name, fields, placed_build), axes, self._findings)
         if "secrets" in fields:
             env = {**env, **read_secret_files(written_name, fields["secrets"], self._variables, mounts)}
-        edges = [edge for key in _ORDERING if key in fields for edge in self._later(name, key, fields[key])]
-        if env:
-            edges += env_edges(env.values())
-        if placed_build is not None:
-            edges += _build_edges(placed_build)
-        if mounts:
-            edges += volume_edges(mounts)
-        if "on" in fields:
-            edges += self._on(name, fields["on"])
-        if img is not None:
-            edges += _image_edges(settings["image"], img)
+        edges = [
+            *(edge for key in _ORDERING if key in fields for edge in self._later(name, key, fields[key])),
+            *env_edges(env.values()),
+            *build_edges(placed_build),
+            *volume_edges(mounts),
+            *(self._on(name, fields["on"]) if "on" in fields else ()),
+            *image_edges(settings["image"], img),
+        ]
+        members = read_each(fields["each"], self._names) if "each" in fields else None
+        if members is not None:
+            settings["each"] = members.each
+            edges.append(members.edge)
         return Draft(
             name=name,
             place=place,
@@ -348,48 +279,3 @@ def report_missing_images(drafts: MappingOf[StageName, Draft], findings: Finding
                     hint=f"to use the image of that name, write `docker.io/library/{edge.stage}`",
                     related=[Related("the stage is here", drafts[edge.stage].place)],
                 )
-
-
-def volume_edges(mounts: Iterable[PlacedMount]) -> list[Dependency]:
-    """An edge to each stage whose volume is mounted."""
-    return [
-        Dependency(placed.mount.source.stage, DependencyKind.VOL, placed.place, placed.inferred)
-        for placed in mounts
-        if isinstance(placed.mount.source, StageVolume)
-    ]
-
-
-def _build_edges(placed: PlacedBuild | None) -> Iterator[Dependency]:
-    if placed is not None and isinstance(placed.build.context, StageVolume):
-        yield Dependency(placed.build.context.stage, DependencyKind.VOL, placed.place)
-
-
-def _image_edges(image: Image | None, field: Field) -> Iterator[Dependency]:
-    """The edge of an image. In the table of edges in LANGUAGE section 4, it is one of the inferred edges."""
-    if isinstance(image, StageImage):
-        yield Dependency(image.stage, DependencyKind.IMG, field.place, inferred=True)
-
-
-def env_edges(variables: Iterable[Variable]) -> list[Dependency]:
-    """An edge to each stage whose value is used."""
-    return [
-        Dependency(stage, DependencyKind.ENV, variable.place, variable.inferred)
-        for variable in variables
-        for stage in stages_of(variable.source)
-    ]
-
-
-def _in_order(edges: list[Dependency]) -> tuple[Dependency, ...]:
-    """The edges, one of each kind to each stage, ordered by kind as in a declaration in Python."""
-    if len(edges) > 1:
-        edges.sort(key=_position)
-        if len({edge.stage for edge in edges}) < len(edges):
-            first: dict[tuple[int, StageName], Dependency] = {}
-            for edge in edges:
-                first.setdefault((_position(edge), edge.stage), edge)
-            edges = list(first.values())
-    return tuple(edges)
-
-
-def _position(edge: Dependency) -> int:
-    return _KINDS.index(edge.kind)

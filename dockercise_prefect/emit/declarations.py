@@ -13,6 +13,7 @@ from dockercise_prefect.pipeline import (
     Build,
     CodeSnapshot,
     DependencyKind,
+    Each,
     EngineVolume,
     EnvSource,
     HostPath,
@@ -68,8 +69,7 @@ class Declarations:
         return "pipeline = Pipeline(\n" + "".join(f"    {line},\n" for line in lines) + ")"
 
     def _arguments(self, stage: Stage) -> Iterator[tuple[str, str]]:
-        if stage.instance is not None:
-            yield "instance", self._instance(stage.instance)
+        yield from self._instances(stage)
         if stage.image is not None:
             yield "image", self._image(stage.image)
         if stage.build is not None:
@@ -90,6 +90,12 @@ class Declarations:
         yield from self._settings(stage)
         if stage.place is not None:
             yield "at", one_line(str(stage.place))
+
+    def _instances(self, stage: Stage) -> Iterator[tuple[str, str]]:
+        if stage.instance is not None:
+            yield "instance", self._instance(stage.instance)
+        if stage.each is not None:
+            yield "each", self._each(stage.each)
 
     def _settings(self, stage: Stage) -> Iterator[tuple[str, str]]:
         if stage.timeout is not None:
@@ -136,6 +142,12 @@ class Declarations:
                 return one_line(ref)
             case StageImage(stage):
                 return self._identifiers[stage]
+
+    def _each(self, each: Each) -> str:
+        if each.limit is None:
+            return self._identifiers[each.stage]
+        self._used.add("each")
+        return call("each", [self._identifiers[each.stage], f"limit={each.limit}"], before="each=")
 
     def _build(self, build: Build) -> str:
         self._used.add("built_from")

@@ -23,6 +23,7 @@ _OF_THE_MODULE = frozenset(
         "code",
         "code_folder",
         "concurrency",
+        "each",
         "engine_volume",
         "flow",
         "history",

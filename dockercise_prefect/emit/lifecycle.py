@@ -13,6 +13,7 @@ from dockercise_prefect.pipeline import (
     STOP_GRACE,
     Cache,
     Concurrency,
+    Each,
     Overlap,
     Pipeline,
     Retries,
@@ -64,6 +65,8 @@ def functions_of(pipeline: Pipeline) -> Iterator[str]:
 
 def stage_in_words(stage: Stage) -> Iterator[tuple[str, str]]:
     """The keys that do not have their default, each with its meaning."""
+    if stage.each is not None:
+        yield "each", _each_in_words(stage.each)
     if stage.when != ORDINARY:
         yield "when", "; ".join(_conditions(stage.when))
     if stage.retries is not None:
@@ -92,6 +95,11 @@ def run_in_words(pipeline: Pipeline) -> Iterator[tuple[str, str]]:
         depth = pipeline.history.depth
         has = f"a history of {depth} commit{'' if depth == 1 else 's'}" if depth else "the whole history"
         yield "code", f"a git checkout with {has}"
+
+
+def _each_in_words(each: Each) -> str:
+    limit = "" if each.limit is None else f", at most {each.limit} at once"
+    return f"one member for each line of {each.stage}{limit}"
 
 
 def _when(when: When) -> str:

@@ -12,6 +12,7 @@ from dockercise_prefect.pipeline.declare import (
     code,
     code_folder,
     concurrency,
+    each,
     engine_volume,
     history,
     host,
@@ -22,6 +23,8 @@ from dockercise_prefect.pipeline.declare import (
     when,
 )
 from dockercise_prefect.pipeline.declared_services import service
+from dockercise_prefect.pipeline.dependency import Dependency, DependencyKind
+from dockercise_prefect.pipeline.each import EACH_VARIABLE, Each
 from dockercise_prefect.pipeline.history import CodeHistory
 from dockercise_prefect.pipeline.image_name import IMAGE, IMAGE_SOURCE, image_name_problem
 from dockercise_prefect.pipeline.instances import Instance, instance_key, instance_name
@@ -36,7 +39,7 @@ from dockercise_prefect.pipeline.lifecycle import (
     RunsOn,
     When,
 )
-from dockercise_prefect.pipeline.model import Dependency, DependencyKind, Network, Pipeline, PullPolicy, Stage, build_secrets
+from dockercise_prefect.pipeline.model import Network, Pipeline, PullPolicy, Stage, build_secrets
 from dockercise_prefect.pipeline.run_context import RunContext, RunEvent
 from dockercise_prefect.pipeline.services import Readiness, Service
 from dockercise_prefect.pipeline.sources import (
@@ -65,6 +68,7 @@ from dockercise_prefect.pipeline.sources import (
 __all__ = [
     "CLEANUP_GRACE",
     "CODE",
+    "EACH_VARIABLE",
     "IMAGE",
     "IMAGE_SOURCE",
     "ORDINARY",
@@ -78,6 +82,7 @@ __all__ = [
     "Concurrency",
     "Dependency",
     "DependencyKind",
+    "Each",
     "EngineVolume",
     "EnvSource",
     "HostPath",
@@ -114,6 +119,7 @@ __all__ = [
     "code_folder",
     "concurrency",
     "digest_of",
+    "each",
     "engine_volume",
     "folded",
     "from_json",

@@ -82,6 +82,8 @@ class Code(StrEnum):
     EXCLUDES_NOTHING = "DK087", "warning: an entry of `exclude` takes nothing away from a `matrix`"
     UNKNOWN_AXIS = "DK088", "an entry of `include` or `exclude` does not fit the variables of its `matrix`"
     NO_COUNTERPART = "DK089", "a stage needs one instance of a stage with `matrix`, and no instance is its counterpart"
+    NO_MEMBERS = "DK090", "`each` in a stage that cannot have members"
+    SEVERAL_MEMBERS = "DK091", "`on`, `img` or `build` names a stage with `each`, which has no volume or image of its own"
     TWO_PROGRAMS = "DK098", "a stage has an `entrypoint` and a `shell`"
     IGNORES_NOTHING = "DK100", "lint: a comment ignores something that is not a lint rule"
     RUNS_ON_NO_PUSH = "DK101", "lint: other stages have `triggers`, but this one never runs on a push"

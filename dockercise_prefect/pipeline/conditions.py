@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
+from dockercise_prefect.pipeline.dependency import DependencyKind
 from dockercise_prefect.pipeline.lifecycle import When
-from dockercise_prefect.pipeline.model import DependencyKind, Pipeline, Stage
+from dockercise_prefect.pipeline.model import Pipeline, Stage
 from dockercise_prefect.pipeline.name_globs import takes_name
 from dockercise_prefect.pipeline.run_context import RunContext
 from dockercise_prefect.pipeline.selection import run_of

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dockercise_prefect.errors import Place
 from dockercise_prefect.pipeline.cache import Cache
 from dockercise_prefect.pipeline.declared_services import edges_of, image_of, sources_of
+from dockercise_prefect.pipeline.dependency import Dependency, DependencyKind
+from dockercise_prefect.pipeline.each import Each
 from dockercise_prefect.pipeline.history import DEPTH, CodeHistory
 from dockercise_prefect.pipeline.instances import Instance, instance_key
 from dockercise_prefect.pipeline.lifecycle import (
@@ -19,7 +21,7 @@ from dockercise_prefect.pipeline.lifecycle import (
     RunsOn,
     When,
 )
-from dockercise_prefect.pipeline.model import Dependency, DependencyKind, Network, PullPolicy, Stage
+from dockercise_prefect.pipeline.model import Network, PullPolicy, Stage
 from dockercise_prefect.pipeline.run_context import RunEvent
 from dockercise_prefect.pipeline.services import Service
 from dockercise_prefect.pipeline.sources import (
@@ -134,6 +136,11 @@ def values_of(*stages: Stage) -> StageValues:
     return StageValues(tuple(stage.name for stage in stages))
 
 
+def each(stage: Stage, *, limit: int | None = None) -> Each:
+    """The lines of a stage. Each of them gets a member of the stage that is declared, `limit` members at once."""
+    return Each(stage.name, limit)
+
+
 def history(depth: int = DEPTH) -> CodeHistory:
     """The code is a git checkout with so many commits; with 0, it has all of them."""
     return CodeHistory(depth)
@@ -172,6 +179,7 @@ def stage(
     cache: bool | Cache = False,
     instance: Instance | None = None,
     services: Iterable[Service] = (),
+    each: Stage | Each | None = None,
     at: str | None = None,
 ) -> Stage:
     """Declare a stage. LANGUAGE section 2 says what each key means.
@@ -197,6 +205,7 @@ def stage(
         cache: `True`, or `cache(…)`.
         instance: `instance(…)`, for an instance of a stage; `name` is then the instance's name.
         services: `service(…)`, containers beside it.
+        each: a stage, or `each(…)`: there is one member for each line that this stage prints.
         at: `path:line:column` of the YAML that the stage was compiled from.
 
     Raises:
@@ -210,7 +219,9 @@ def stage(
     sources = sources_of(env)
     beside = tuple(services)
     origin = None if on is None else on.name if isinstance(on, Stage) else CODE
+    group = Each(each.name) if isinstance(each, Stage) else each
     edges = [(earlier.name, DependencyKind.AFTER) for earlier in after]
+    edges += [(group.stage, DependencyKind.EACH)] if group is not None else []
     values = [*sources.values(), *(source for each in beside for source in each.env.values())]
     edges += edges_of(values, ())
     if build is not None and isinstance(build.context, StageVolume):
@@ -252,5 +263,6 @@ def stage(
         cache=(Cache() if cache else None) if isinstance(cache, bool) else cache,
         instance=instance,
         services=beside,
+        each=group,
         place=None if at is None else Place.parse(at),
     )

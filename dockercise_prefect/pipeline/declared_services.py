@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from dockercise_prefect.errors import Place
-from dockercise_prefect.pipeline.model import DependencyKind, Stage
+from dockercise_prefect.pipeline.dependency import DependencyKind
+from dockercise_prefect.pipeline.model import Stage
 from dockercise_prefect.pipeline.services import READY_SECONDS, Readiness, Service
 from dockercise_prefect.pipeline.sources import (
     EnvSource,

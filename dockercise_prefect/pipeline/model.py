@@ -15,83 +15,13 @@ from functools import cached_property
 from dockercise_prefect.errors import DefinitionError, Diagnostic, Place, did_you_mean
 from dockercise_prefect.pipeline.cache import Cache
 from dockercise_prefect.pipeline.codes import Code
+from dockercise_prefect.pipeline.dependency import Dependency, DependencyKind
+from dockercise_prefect.pipeline.each import Each
 from dockercise_prefect.pipeline.history import CodeHistory
-from dockercise_prefect.pipeline.instances import Instance, seen_as
+from dockercise_prefect.pipeline.instances import Instance, instance_name, seen_as
 from dockercise_prefect.pipeline.lifecycle import CLEANUP_GRACE, ORDINARY, STOP_GRACE, Concurrency, Retries, When
 from dockercise_prefect.pipeline.services import Service
 from dockercise_prefect.pipeline.sources import Build, EnvSource, Image, Mount, StageName, StageValue, StageVolume, folded
-
-
-class DependencyKind(StrEnum):
-    """What an edge does at run time (LANGUAGE section 4)."""
-
-    AFTER = "after"
-    ENV = "env"
-    VOL = "vol"
-    ON = "on"
-    OUT = "out"
-    IMG = "img"
-    IF = "if"
-    UNLESS = "unless"
-
-    @property
-    def asks(self) -> bool:
-        """Whether the earlier stage's exit code decides whether the later stage runs."""
-        return self in {DependencyKind.IF, DependencyKind.UNLESS}
-
-    @property
-    def phrase(self) -> str:
-        """The words for the edge, to be written between the later stage and the earlier one."""
-        return _PHRASES[self]
-
-
-_PHRASES = {
-    DependencyKind.AFTER: "comes after",
-    DependencyKind.ENV: "uses the value of",
-    DependencyKind.VOL: "mounts the volume of",
-    DependencyKind.ON: "works on the volume of",
-    DependencyKind.OUT: "reads the output of",
-    DependencyKind.IMG: "runs in the image of",
-    DependencyKind.IF: "runs only on a yes from",
-    DependencyKind.UNLESS: "runs only on a no from",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Dependency:
-    """One edge of the graph: the stage that has it runs after `stage`.
-
-    Edges of different kinds to the same stage are separate, because each does something else at run time. The order of the
-    graph needs only the set of stages.
-
-    Attributes:
-        seen_as: the path below `/` and `/out` at which an instance is seen: `test/3.12,pg`, or `test` for the counterpart of
-            the stage. None for a stage that is not an instance, which is seen under its own name.
-    """
-
-    stage: StageName
-    kind: DependencyKind
-    place: Place | None = None
-    inferred: bool = False
-    seen_as: str | None = None
-
-    @property
-    def path(self) -> str:
-        """The path below `/` and `/out` at which the stage is usually seen."""
-        return self.stage if self.seen_as is None else self.seen_as
-
-    @property
-    def reference(self) -> str:
-        """What in a stage's definition causes such an edge if it is inferred (LANGUAGE section 4)."""
-        match self.kind:
-            case DependencyKind.ENV:
-                return f"${folded(self.path.partition('/')[0])}"
-            case DependencyKind.VOL:
-                return f"/{self.path}"
-            case DependencyKind.OUT:
-                return f"out/{self.path}"
-            case _:
-                return f"{self.kind}: {self.stage}"
 
 
 class Network(StrEnum):
@@ -133,7 +63,8 @@ class Stage:
         sudo: whether programs such as `sudo` may get rights that the stage's user does not have.
         cache: whether it may be reused; None for no.
         services: the containers beside it.
-        instance: which instance of a stage with `matrix` it is; None if it is not an instance.
+        each: the lines that it has members for; None for a stage without members.
+        instance: which instance of a stage with `matrix` or `each` it is; None if it is not an instance.
         place: where the stage was written.
     """
 
@@ -164,6 +95,7 @@ class Stage:
     sudo: bool = False
     cache: Cache | None = None
     services: tuple[Service, ...] = ()
+    each: Each | None = None
     instance: Instance | None = None
     place: Place | None = None
 
@@ -176,6 +108,21 @@ class Stage:
     def folder(self) -> str:
         """The path of its own volume in its container. It is the same for all instances of a stage."""
         return f"/{self.written_name}"
+
+    @property
+    def is_group(self) -> bool:
+        """Whether the stage itself does not run, but its members do (`each`)."""
+        return self.each is not None and self.instance is None
+
+    @property
+    def declared_name(self) -> StageName:
+        """The name of the stage in its pipeline, which has groups, but not their members."""
+        return self.written_name if self.each is not None else self.name
+
+    def member(self, key: str) -> Stage:
+        """The member of this group with that key. It sees the stage that printed the lines only if the group names it."""
+        edges = tuple(edge for edge in self.depends_on if edge.kind is not DependencyKind.EACH)
+        return replace(self, name=instance_name(self.name, key), instance=Instance(self.name, key), depends_on=edges)
 
     @property
     def starts_container(self) -> bool:
@@ -336,6 +283,24 @@ class Pipeline:
             raise DefinitionError(self._unknown_target(name) for name in unknown)
         found = (self.instances.get(name, ()) if name not in self.by_name else (name,) for name in wanted)
         return list(dict.fromkeys(name for names in found for name in names))
+
+    @cached_property
+    def groups(self) -> tuple[Stage, ...]:
+        """The stages whose members are made while the pipeline runs (`each`)."""
+        return tuple(stage for stage in self.stages if stage.is_group)
+
+    def find(self, name: StageName) -> Stage:
+        """The stage with this name. It can be a member of a group, although members are not in the pipeline.
+
+        Raises:
+            KeyError: no stage has that name, and no group can have a member of that name.
+        """
+        if name in self.by_name:
+            return self.by_name[name]
+        group = next((group for group in self.groups if name.startswith(f"{group.name}(") and name.endswith(")")), None)
+        if group is None:
+            raise KeyError(name)
+        return group.member(name.removeprefix(f"{group.name}(").removesuffix(")"))
 
     def only(self, targets: Iterable[StageName]) -> Pipeline:
         """The targets and all that they need, in the same order; the whole pipeline if there are no targets.

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from dockercise_prefect.pipeline.model import DependencyKind, Pipeline, Stage
+from dockercise_prefect.pipeline.dependency import DependencyKind
+from dockercise_prefect.pipeline.model import Pipeline, Stage
 from dockercise_prefect.pipeline.sources import StageName
 
 

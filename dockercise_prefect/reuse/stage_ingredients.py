@@ -14,6 +14,7 @@ WITHOUT_EFFECT = frozenset(
     {
         "cache",
         "depends_on",
+        "each",
         "env",
         "image",
         "never_fail",

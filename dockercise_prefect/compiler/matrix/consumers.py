@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from dockercise_prefect.compiler.drafts import Draft
 from dockercise_prefect.compiler.reading.mounts import PlacedMount
 from dockercise_prefect.compiler.reading.variables import Variable
-from dockercise_prefect.compiler.stages import Draft
 from dockercise_prefect.errors import Place, Related
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.pipeline import (

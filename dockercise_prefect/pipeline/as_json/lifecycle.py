@@ -6,6 +6,7 @@ from typing import Any
 
 from dockercise_prefect.pipeline.as_json.parts import Json
 from dockercise_prefect.pipeline.cache import Cache
+from dockercise_prefect.pipeline.each import MOST_MEMBERS, Each
 from dockercise_prefect.pipeline.history import CodeHistory
 from dockercise_prefect.pipeline.lifecycle import (
     CLEANUP_GRACE,
@@ -38,6 +39,8 @@ def lifecycle_of_stage(stage: Stage) -> Json:
         entry["entrypoint"] = list(stage.entrypoint)
     if stage.cache is not None:
         entry["cache"] = {"for": stage.cache.max_age, "salt": stage.cache.salt, "also": list(stage.cache.also)}
+    if stage.each is not None:
+        entry["each"] = _each_to_json(stage.each)
     return entry
 
 
@@ -54,6 +57,7 @@ def stage_lifecycle_from_json(entry: Json) -> dict[str, Any]:
         "shell": tuple(entry.get("shell", ())),
         "entrypoint": tuple(entry["entrypoint"]) if "entrypoint" in entry else None,
         "cache": _cache_from_json(entry["cache"]) if "cache" in entry else None,
+        "each": _each_from_json(entry["each"]) if "each" in entry else None,
     }
 
 
@@ -108,6 +112,15 @@ def _retries_from_json(data: Json) -> Retries:
 
 def _cache_from_json(data: Json) -> Cache:
     return Cache(max_age=data["for"], salt=data["salt"], also=tuple(data["also"]))
+
+
+def _each_to_json(each: Each) -> Json:
+    most = {} if each.most == MOST_MEMBERS else {"most": each.most}
+    return {"stage": each.stage, "limit": each.limit, **most}
+
+
+def _each_from_json(data: Json) -> Each:
+    return Each(data["stage"], data["limit"], data.get("most", MOST_MEMBERS))
 
 
 def _when_to_json(when: When) -> Json:

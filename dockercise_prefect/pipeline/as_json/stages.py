@@ -19,7 +19,8 @@ from dockercise_prefect.pipeline.as_json.parts import (
     triggers_in_order,
 )
 from dockercise_prefect.pipeline.as_json.services import services_from_json, services_of_stage, without_places
-from dockercise_prefect.pipeline.model import Dependency, DependencyKind, Network, PullPolicy, Stage
+from dockercise_prefect.pipeline.dependency import Dependency, DependencyKind
+from dockercise_prefect.pipeline.model import Network, PullPolicy, Stage
 from dockercise_prefect.pipeline.sources import StageName
 
 
