@@ -48,6 +48,19 @@ class AuditSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class InstanceSummary:
+    """Which instance of a stage with `matrix` or `each` an entry is about.
+
+    Attributes:
+        of: the stage as it was written.
+        key: the text in the brackets of the instance's name.
+    """
+
+    of: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class StageSummary:
     """The entry of one stage in the summary. A stage that never started, or that is reused, has no times.
 
@@ -57,6 +70,7 @@ class StageSummary:
         because: the stage because of which this one never started; None if there is no such stage.
         reused_from: the run that the stage is reused from; None if it is not reused.
         audit: how the stage compares with what could have been reused; None if it was not compared.
+        instance: which instance of a stage it is; None if it is not an instance.
     """
 
     status: StageStatus
@@ -70,6 +84,7 @@ class StageSummary:
     because: str | None = None
     reused_from: str | None = None
     audit: AuditSummary | None = None
+    instance: InstanceSummary | None = None
 
     @property
     def seconds(self) -> float | None:
@@ -90,7 +105,8 @@ class StageSummary:
     def to_json(self) -> dict[str, Any]:
         """The entry of the stage in `summary.json`."""
         audit = None if self.audit is None else asdict(self.audit)
-        return {**{name: getattr(self, name) for name in _OF_A_STAGE}, "audit": audit}
+        instance = {} if self.instance is None else {"instance": asdict(self.instance)}
+        return {**{name: getattr(self, name) for name in _OF_A_STAGE}, "audit": audit, **instance}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> StageSummary:
@@ -131,10 +147,22 @@ class RunSummary:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why the run did not pass, one line for each reason: the error outside the stages, otherwise every stage to blame."""
+        """Why the run did not pass, one line for each reason: the error outside the stages, otherwise every stage to blame.
+
+        Of a stage with `each`, the group is named, and its headline names members that failed.
+        """
         if self.error:
             return (_first_line(self.error),)
-        return tuple(f"{name} ({stage.headline})" for name, stage in self.stages.items() if stage.status.to_blame)
+        return tuple(
+            f"{name} ({stage.headline})"
+            for name, stage in self.stages.items()
+            if stage.status.to_blame and not self.is_member(name)
+        )
+
+    def is_member(self, name: str) -> bool:
+        """Whether an entry is about a member of a group, which has an entry too (`each`)."""
+        instance = self.stages[name].instance
+        return instance is not None and instance.of in self.stages
 
     def to_json(self) -> dict[str, Any]:
         """The object of `summary.json`."""
@@ -154,7 +182,7 @@ class RunSummary:
 
 
 # `asdict` copies each value, which takes most of the time of a record with thousands of stages.
-_OF_A_STAGE = tuple(one.name for one in fields(StageSummary))
+_OF_A_STAGE = tuple(one.name for one in fields(StageSummary) if one.name != "instance")
 _OF_A_RUN = tuple(one.name for one in fields(RunSummary))
 _STAGES = TypeAdapter(StageSummary)
 _RUNS = TypeAdapter(RunSummary)

@@ -73,6 +73,7 @@ VALUES_NOT_SEEN_IN_A_SCHEMA = {
     "is not a command": "a text that begins with a dash may be an argument of an entrypoint",
     "a quote is not closed": "a shell's quotes, and the entrypoint may be a default",
     "is not the name or the path of one program": "white space at the ends of a text has no effect",
+    "`false` has no meaning here": "any text may be the name of a program",
     "the entrypoint is empty": "the items of a list are not counted",
     "the list is empty": "the items of a list are not counted",
     "the command is empty": "the items of a list are not counted",

@@ -9,7 +9,7 @@ from dockercise_prefect.frontend.nodes import Scalar
 _FORMS = "write `true` for the image's own entrypoint, a program, or a list of a program and its first arguments"
 
 
-@reads({"anyOf": [{"const": True}, one_or_many(TEXT)]})
+@reads({"anyOf": [{"enum": [True]}, one_or_many(TEXT)]})
 def entrypoint(field: Field) -> tuple[str, ...] | None:
     """A program and its first arguments; empty for the image's own entrypoint."""
     node = field.node

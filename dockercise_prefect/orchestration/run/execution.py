@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Generic, TypeAlias, TypeVar
 
+from dockercise_prefect.orchestration.groups.printed_lines import PrintedLines
 from dockercise_prefect.orchestration.prefect.cancel_watch import CancelWatch
 from dockercise_prefect.orchestration.prefect.engine_login import connect_engine
 from dockercise_prefect.orchestration.prefect.flow_run import found_by, without_tags
@@ -148,6 +149,13 @@ def stages_in(workspace: Workspace, run: Resolved, reuse_of: Callable[[RunOutput
         tasks=PrefectTaskRuns(runner.run),
         record=run.record,
         reuse=reuse.finding,
+        members=PrintedLines(
+            pipeline=run.pipeline,
+            opened=outputs.open,
+            because=run.secrecy.because,
+            mask=run.secrecy.masker.add,
+            lines=run.lines,
+        ),
         jobs=run.options.settings.jobs,
         fail_fast=run.options.fail_fast,
         control=_Control(run, workspace),

@@ -81,7 +81,7 @@ class RunOutputs:
 
     def writer(self, stage: StageName) -> OutputWriter:
         """See `Outputs`."""
-        known = self._pipeline.by_name[stage]
+        known = self._pipeline.find(stage)
         with self._lock:
             self._left_out.pop(stage, None)  # of an earlier attempt
         if known.no_log or self._secrecy.because(known):
@@ -126,7 +126,7 @@ class RunOutputs:
     def recall(self, results: Iterable[JobResult]) -> None:
         """Mask the values of sensitive stages that an earlier process of the run has run."""
         for result in results:
-            if result.stdout is not None and self._secrecy.because(self._pipeline.by_name[result.stage]):
+            if result.stdout is not None and self._secrecy.because(self._pipeline.find(result.stage)):
                 with suppress(DockerciseError, OSError), self.open(result.stdout) as printed:
                     self._secrecy.masker.add(printed.value_beginning(LONGEST))
 
@@ -197,7 +197,7 @@ class RunOutputs:
                 self._store.output(stage.name).close()
 
     def _on_engine(self, stage: Stage, printed: Printed, digest: str | None) -> Stdout:
-        if stage.name not in self._needed or printed.size == 0:
+        if stage.declared_name not in self._needed or printed.size == 0:
             return Stdout(printed.size, digest)
         return Stdout(printed.size, digest, volume=self._volumes.keep(stage.name, printed))
 

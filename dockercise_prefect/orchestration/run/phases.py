@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextvars import Context, copy_context
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -117,15 +117,17 @@ class Resolved(Opened):
     Attributes:
         outside: the variables from outside.
         lease: of the slot that the run occupies (`meta.concurrency`); None if it has none.
+        lines: for each member of a group, its line (`each`). Members are added while the run goes on.
     """
 
     outside: Outside
     lease: UUID | None = None
+    lines: dict[StageName, str] = field(default_factory=dict)
 
     @property
     def texts(self) -> VariableTexts:
         """The texts of the variables of each stage."""
-        return VariableTexts(self.pipeline, self.outside.variables)
+        return VariableTexts(self.pipeline, self.outside.variables, self.lines)
 
 
 def start(pipeline: Pipeline, options: RunOptions) -> Started:

@@ -17,10 +17,11 @@ from dockercise_prefect.errors import EngineError, StorageError
 from dockercise_prefect.orchestration.run.events import Notice, Observer, StageEnded, StageStarted
 from dockercise_prefect.orchestration.run.secrecy import Secrecy, SensitiveFoundError, looked_through
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
+from dockercise_prefect.pipeline.members import with_members
 from dockercise_prefect.results.record.file_names import volume_file
 from dockercise_prefect.results.record.journal import Entry, Journal
 from dockercise_prefect.results.record.store import Kept, LogWriter, RunStore
-from dockercise_prefect.results.summary import AuditSummary, StageSummary
+from dockercise_prefect.results.summary import AuditSummary, InstanceSummary, StageSummary
 from dockercise_prefect.reuse.ingredients import Ingredients
 from dockercise_prefect.runtime.engine import EngineLostError
 from dockercise_prefect.runtime.secrets.masking import Scan
@@ -105,10 +106,27 @@ class RunRecord:
 
     def stage_started(self, stage: Stage, started: datetime, task_run_id: str | None) -> None:
         """The stage's task run began."""
-        summary = StageSummary(StageStatus.RUNNING, started=started.isoformat(), task_run_id=task_run_id)
+        summary = StageSummary(
+            StageStatus.RUNNING, started=started.isoformat(), task_run_id=task_run_id, instance=_instance(stage)
+        )
         self._note(stage.name, summary)
         self._keep(lambda: self._store.stage_started(stage.name, summary))
         self._observer(StageStarted(stage.name))
+
+    def group_started(self, group: Stage) -> None:
+        """The members of a group are known, and may start."""
+        self.stage_started(group, datetime.now(UTC), None)
+
+    def group_ended(self, group: Stage, status: StageStatus, message: str, task_run_id: str | None) -> None:
+        """All members of a group have ended, or cannot be made. It leaves nothing but what its members left."""
+        now = datetime.now(UTC).isoformat()
+        with self._lock:
+            begun = self._stages.get(group.name)
+        started = now if begun is None else begun.started
+        shown = self._secrecy.masker.text(message)
+        summary = StageSummary(status, started=started, finished=now, task_run_id=task_run_id, message=shown)
+        self._end(group.name, summary, Kept(sensitive=self._secrecy.because(group)))
+        self._store.leave_volume_out(group.name)
 
     def log(self, stage: Stage) -> LogWriter:
         """The writer for the output of the stage."""
@@ -129,6 +147,7 @@ class RunRecord:
             task_run_id=task_run_id,
             message=result.message,
             attempts=result.attempt,
+            instance=_instance(stage),
         )
         self._scans[stage.name] = self._secrecy.scan(stage)
         if result.stdout is not None and result.stdout.file is not None:
@@ -142,7 +161,7 @@ class RunRecord:
         self, stage: Stage, status: StageStatus, message: str, because: StageName | None, task_run_id: str | None
     ) -> None:
         """The stage is skipped, or not started. `message` says why, `because` is the stage that is the reason."""
-        summary = StageSummary(status, task_run_id=task_run_id, message=message, because=because)
+        summary = StageSummary(status, task_run_id=task_run_id, message=message, because=because, instance=_instance(stage))
         self._end(stage.name, summary, Kept(sensitive=self._secrecy.because(stage)))
         self._store.leave_volume_out(stage.name)
 
@@ -156,6 +175,7 @@ class RunRecord:
             image_digest=result.image_digest,
             message=result.message,
             reused_from=None if stdout is None else stdout.reused_from,
+            instance=_instance(stage),
         )
         kept = Kept(
             output_digest=None if stdout is None else stdout.digest,
@@ -175,7 +195,8 @@ class RunRecord:
         """Dockercise failed to run the stage, so there is no result. What was recorded of the stage earlier is kept."""
         shown = self._secrecy.masker.text(message)
         with self._lock:
-            known = self._stages.get(stage.name, StageSummary(StageStatus.ERROR, task_run_id=task_run_id))
+            broken = StageSummary(StageStatus.ERROR, task_run_id=task_run_id, instance=_instance(stage))
+            known = self._stages.get(stage.name, broken)
             kept = self._kept.get(stage.name, Kept(sensitive=self._secrecy.because(stage)))
         self._end(stage.name, replace(known, status=StageStatus.ERROR, message=shown), kept)
         self._store.leave_volume_out(stage.name)
@@ -250,7 +271,9 @@ class RunRecord:
 
     def bundle_outputs(self, pipeline: Pipeline) -> None:
         """Store the outputs of all stages in one file, after the last stage has ended."""
-        self._keep(lambda: self._store.bundle_outputs(stage.name for stage in pipeline if stage.name in self._outputs))
+        printed = set(self._outputs)
+        names = (stage.name for stage in with_members(pipeline, self.stages()) if stage.name in printed)
+        self._keep(lambda: self._store.bundle_outputs(names))
 
     def failed(self, error: StorageError) -> None:
         """The record will not be complete. The run goes on, and ends in error."""
@@ -294,6 +317,10 @@ class RunRecord:
             write()
         except StorageError as error:
             self.failed(error)
+
+
+def _instance(stage: Stage) -> InstanceSummary | None:
+    return None if stage.instance is None else InstanceSummary(stage.instance.of, stage.instance.key)
 
 
 def _left_out(what: str, stage: Stage, why: str) -> str:

@@ -50,7 +50,7 @@ class Secrecy:
 
     def because(self, stage: Stage) -> str | None:
         """Why the output of the stage is sensitive; None if it is not."""
-        return self._reasons.get(stage.name)
+        return self._reasons.get(stage.declared_name)
 
     def scan(self, stage: Stage) -> Scan | None:
         """A scan that searches the files of the stage for secrets before they are stored; None if it is not needed."""

@@ -173,8 +173,10 @@ def _tell(task_run: PrefectRecord, status: StageStatus, message: str) -> None:
             state = Completed(name="Cached", message=message)
         case StageStatus.SKIPPED:
             state = Completed(name=SKIPPED, message=message)
-        case _:
+        case StageStatus.NOT_STARTED:
             state = Cancelled(name=NOT_STARTED, message=message)
+        case _:  # a group, whose members have ended
+            state = final_state(StageSummary(status, message=message))
     over = task_run.model_copy(update={"start_time": state.timestamp, "end_time": state.timestamp})
     emit_task_run_state_change_event(task_run=over, initial_state=task_run.state, validated_state=state)
 
@@ -206,7 +208,7 @@ def _task(stage: Stage, function: Callable[..., Any], run_name: Callable[[], str
     # if PREFECT_TASKS_DEFAULT_RETRIES is set, because its effects cannot be undone.
     return Task(
         function,
-        name=stage.name,
+        name=stage.written_name,
         task_run_name=run_name,
         retries=0,
         persist_result=False,

@@ -66,7 +66,14 @@ class Blocked:
     because: StageName | None
 
 
-Decision: TypeAlias = Ready | Skipped | Blocked
+@dataclass(frozen=True, slots=True)
+class GroupOver:
+    """All members of the group have ended, or will never start (`groups`)."""
+
+    stage: Stage
+
+
+Decision: TypeAlias = Ready | Skipped | Blocked | GroupOver
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeAlias, TypeVar
 
 from dockercise_prefect.pipeline import Stage, StageName
@@ -60,7 +60,7 @@ class TaskRuns(Protocol[T]):
         ...
 
     def show(self, stage: Stage, status: StageStatus, message: str, needed: Mapping[StageName, T]) -> T:
-        """Show a stage that does not run: it is skipped, not started, or reused. `message` says why."""
+        """Show a stage that does not run: it is skipped, not started or reused, or it is a group. `message` says why."""
         ...
 
 
@@ -99,8 +99,32 @@ class NoReuse:
         """See `Reuse`."""
 
 
+class Members(Protocol):
+    """Makes the members of groups (`each`). Used by one thread."""
+
+    def of(self, group: Stage, inputs: Mapping[StageName, JobResult]) -> Sequence[Stage]:
+        """The members of a group, in the order of their lines.
+
+        Args:
+            group: the group, which may start.
+            inputs: the results of the stages that it needs, as far as they have one.
+
+        Raises:
+            DockerciseError: the lines cannot be read, or are too many.
+        """
+        ...
+
+
 class Recorder(Protocol):
-    """Records the ends of stages that were not run here, and that the run was cancelled."""
+    """Records the ends of stages that were not run here, of groups, and that the run was cancelled."""
+
+    def group_started(self, group: Stage) -> None:
+        """The members of a group are known, and may start."""
+        ...
+
+    def group_ended(self, group: Stage, status: StageStatus, message: str, task_run_id: str | None) -> None:
+        """All members of a group have ended, or cannot be made."""
+        ...
 
     def stage_reused(self, stage: Stage, result: JobResult) -> None:
         """The stage need not run. `result` is of an earlier run."""

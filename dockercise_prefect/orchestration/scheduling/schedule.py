@@ -17,6 +17,7 @@ from dockercise_prefect.orchestration.scheduling.decisions import (
     Before,
     Blocked,
     Decision,
+    GroupOver,
     Ready,
     Skipped,
     StageEnd,
@@ -98,6 +99,8 @@ class Schedule:
                     end = StageEnd(StageStatus.SKIPPED, because=self._failed_before(stage))
                 case Blocked(_, because):
                     end = StageEnd(StageStatus.NOT_STARTED, because=because)
+                case GroupOver():
+                    raise AssertionError("only `groups` says that a group is over")
             waiting.extend(reversed(self._settled(stage.name, end)))
 
     def _decide(self, stage: Stage) -> Decision:

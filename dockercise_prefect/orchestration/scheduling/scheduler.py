@@ -20,13 +20,16 @@ from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 from dockercise_prefect.collector import collector_paused
-from dockercise_prefect.orchestration.scheduling.decisions import Blocked, Decision, Ready, Skipped, StageEnd
+from dockercise_prefect.errors import DockerciseError, StageError
+from dockercise_prefect.orchestration.scheduling.decisions import Blocked, Decision, GroupOver, Ready, Skipped, StageEnd
+from dockercise_prefect.orchestration.scheduling.groups import Groups
 from dockercise_prefect.orchestration.scheduling.messages import Ended, Interrupted, Message, Paused, Rested, VolumeRead
 from dockercise_prefect.orchestration.scheduling.pause import Pause
-from dockercise_prefect.orchestration.scheduling.ports import Control, Recorder, Reuse, TaskRun, TaskRuns
+from dockercise_prefect.orchestration.scheduling.ports import Control, Members, Recorder, Reuse, TaskRun, TaskRuns
 from dockercise_prefect.orchestration.scheduling.schedule import Schedule
 from dockercise_prefect.orchestration.scheduling.stopping import Stopping
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
+from dockercise_prefect.pipeline.members import seeing_members
 from dockercise_prefect.quantities import shown_seconds
 from dockercise_prefect.runtime.stage.job import JobResult
 from dockercise_prefect.runtime.stage.outcome import Stop
@@ -63,6 +66,7 @@ class Scheduler(Generic[T]):
         tasks: submits task runs.
         record: is told of stages that never start, that need not run, or that end without a result.
         reuse: finds stages that need not run.
+        members: makes the members of groups.
         jobs: the maximum number of stages that run at the same time.
         fail_fast: whether to stop everything when the first stage does not succeed.
         control: stops what runs.
@@ -76,6 +80,7 @@ class Scheduler(Generic[T]):
         tasks: TaskRuns[T],
         record: Recorder,
         reuse: Reuse,
+        members: Members,
         jobs: int,
         fail_fast: bool,
         control: Control,
@@ -84,10 +89,12 @@ class Scheduler(Generic[T]):
         self._tasks = tasks
         self._record = record
         self._reuse = reuse
+        self._members = members
         self._jobs = jobs
         self._fail_fast = fail_fast
         self._control = control
         self._schedule = Schedule(pipeline, skipped)
+        self._groups = Groups()
         self._inbox: SimpleQueue[Message] = SimpleQueue()
         self._open: dict[StageName, Stage] = {}
         self._waiting: deque[_Waiting] = deque()
@@ -95,7 +102,7 @@ class Scheduler(Generic[T]):
         self._pauses: dict[StageName, Pause] = {}
         self._task_runs: dict[StageName, T] = {}
         self._results: dict[StageName, JobResult] = {}
-        self._reused: dict[StageName, JobResult] = {}
+        self._reused: dict[StageName, str] = {}
         self._began = time.monotonic()
         self._stopping = Stopping()
         self._cleaning_since: float | None = None
@@ -226,7 +233,12 @@ class Scheduler(Generic[T]):
         if not end.status.succeeded and self._fail_fast:
             reason = f"{stage.name} failed and the run fails fast"
             self._stop(reason, Stop(StageStatus.CANCELLED, f"cancelled: {reason}"))
-        self._take(self._schedule.settle(stage.name, end))
+        self._take(self._settled(stage, end))
+
+    def _settled(self, stage: Stage, end: StageEnd) -> Iterator[Decision]:
+        """The decisions that follow from the end of a stage, or of a member of a group."""
+        is_member = stage.declared_name != stage.name
+        return self._groups.settle(stage, end) if is_member else self._schedule.settle(stage.name, end)
 
     def _take(self, decisions: Iterator[Decision]) -> None:
         pending = [decisions]
@@ -234,29 +246,38 @@ class Scheduler(Generic[T]):
             decision = next(pending[-1], None)
             if decision is None:
                 pending.pop()
-            elif isinstance(decision, Ready) and not self._stopping.may_not_start(decision.stage):
-                pending.append(self._begin(decision.stage))
+            elif isinstance(decision, Ready):
+                pending.append(self._begin(seeing_members(decision.stage, self._groups.members)))
+            elif isinstance(decision, GroupOver):
+                pending.append(self._group_over(decision.stage, *self._groups.end_of(decision.stage)))
             else:
                 self._carry_out(decision)
 
     def _begin(self, stage: Stage) -> Iterator[Decision]:
         """Reuse a stage that may start, and return the decisions that follow. If it has to run, there are none yet."""
+        if self._stopping.may_not_start(stage):
+            return self._refused(stage)
+        if stage.is_group:  # its members may be reused
+            return self._wait(stage)
         inputs = self._inputs(stage)
         if self._reuse.is_open(stage, inputs):
             self._open[stage.name] = stage
             return iter(())
         result = self._reuse.find(stage, inputs)
         if result is None:
-            self._wait_for_slot(_Waiting(stage, partial(self._start, stage), partial(self._never_started, stage)))
-            return iter(())
-        self._results[stage.name] = self._reused[stage.name] = result
+            return self._wait(stage)
+        self._results[stage.name] = result
+        self._reused[stage.name] = result.message or ""
         self._record.stage_reused(stage, result)
-        return self._schedule.settle(stage.name, StageEnd(StageStatus.CACHED, result.exit_code))
+        return self._settled(stage, StageEnd(StageStatus.CACHED, result.exit_code))
 
-    def _carry_out(self, decision: Decision) -> None:
+    def _wait(self, stage: Stage) -> Iterator[Decision]:
+        """Let a stage wait until it can start."""
+        self._wait_for_slot(_Waiting(stage, partial(self._start, stage), partial(self._never_started, stage)))
+        return iter(())
+
+    def _carry_out(self, decision: Skipped | Blocked) -> None:
         match decision:
-            case Ready(stage):
-                self._never_started(stage)
             case Skipped(stage, why, because):
                 self._never(stage, StageStatus.SKIPPED, f"skipped: {why}", because)
             case Blocked(stage, None):
@@ -271,11 +292,33 @@ class Scheduler(Generic[T]):
             self._waiting.append(waiting)
 
     def _start(self, stage: Stage) -> None:
+        if stage.is_group:
+            self._take(self._open_group(stage))
+            return
         self._show_reused(stage)
         task_run = self._tasks.submit(stage, self._needed(stage), self._inputs(stage), partial(self._pause, stage))
         self._task_runs[stage.name] = task_run
         self._active[stage.name] = stage
         task_run.when_ended(partial(self._inbox.put, Ended(stage)))
+
+    def _open_group(self, group: Stage) -> Iterator[Decision]:
+        """Make the members of a group. Members that may start wait for slots, and the group has none."""
+        try:
+            members = self._members.of(group, self._inputs(group))
+        except DockerciseError as error:
+            status = StageStatus.FAILED if isinstance(error, StageError) else StageStatus.ERROR
+            return self._group_over(group, status, str(error))
+        self._record.group_started(group)
+        return self._groups.open(group, members)
+
+    def _group_over(self, group: Stage, status: StageStatus, message: str) -> Iterator[Decision]:
+        if status is StageStatus.CACHED:
+            self._reused[group.name] = message
+            task_run_id = None
+        else:
+            task_run_id = self._shown(group, status, message)
+        self._record.group_ended(group, status, message, task_run_id)
+        return self._schedule.settle(group.name, StageEnd(status))
 
     def _pause(self, stage: Stage, seconds: float) -> bool:
         """See `ports.Pausing`."""
@@ -290,9 +333,12 @@ class Scheduler(Generic[T]):
         pause.resume()
 
     def _never_started(self, stage: Stage) -> None:
-        """A stage that was ready will never start, because the run was stopped."""
+        self._take(self._refused(stage))
+
+    def _refused(self, stage: Stage) -> Iterator[Decision]:
+        """A stage that was ready will never start, because the run was stopped. Return the decisions that follow."""
         self._record.stage_never_ran(stage, StageStatus.NOT_STARTED, self._stopping.why_not(stage), None, None)
-        self._take(self._schedule.settle(stage.name, StageEnd(StageStatus.NOT_STARTED)))
+        return self._settled(stage, StageEnd(StageStatus.NOT_STARTED))
 
     def _never(self, stage: Stage, status: StageStatus, message: str, because: StageName | None) -> None:
         """A stage will never start."""
@@ -307,14 +353,17 @@ class Scheduler(Generic[T]):
         return {name: self._results[name] for name in stage.needs if name in self._results}
 
     def _needed(self, stage: Stage) -> Mapping[StageName, T]:
-        return {name: self._task_runs[name] for name in stage.needs if name in self._task_runs}
+        """The task runs of the stages that a stage needs; for a group, those of its members besides."""
+        members = [member.name for member in self._groups.members.get(stage.name, ())]
+        needs = [*self._pipeline.by_name[stage.declared_name].needs, *members]
+        return {name: self._task_runs[name] for name in needs if name in self._task_runs}
 
     def _show_reused(self, stage: Stage) -> None:
         """Show the reused stages that a stage needs that runs. The other reused stages get no task runs."""
-        for name in stage.needs:
+        for name in self._pipeline.by_name[stage.declared_name].needs:
             if name in self._reused and name not in self._task_runs:
                 reused = self._pipeline.by_name[name]
-                self._record.reused_shown(reused, self._shown(reused, StageStatus.CACHED, self._reused[name].message or ""))
+                self._record.reused_shown(reused, self._shown(reused, StageStatus.CACHED, self._reused[name]))
 
     def _stop(self, reason: str, stop: Stop) -> None:
         """Stop ordinary stages. Clean-up stages go on, and may still start."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from dockercise_prefect.errors import DefinitionError, Diagnostic, Place
-from dockercise_prefect.pipeline import HostVariable, LiteralValue, Pipeline, Stage, StageName, folded
+from dockercise_prefect.pipeline import EACH_VARIABLE, HostVariable, LiteralValue, Pipeline, Stage, StageName, folded
 from dockercise_prefect.pipeline.sources import is_secret_file
 from dockercise_prefect.runtime.stage.variables import trouble_with
 
@@ -62,16 +62,19 @@ class VariableTexts:
     Attributes:
         pipeline: has the texts that are written in it.
         outside: the texts from outside, as `resolve_outside` found them.
+        lines: for each member of a group, its line. Members are added while the run goes on.
     """
 
     pipeline: Pipeline
     outside: Mapping[StageName, Mapping[str, str]]
+    lines: Mapping[StageName, str] = field(default_factory=dict)
 
     def of(self, stage: StageName) -> Mapping[str, str]:
         """All texts of one stage, by the names of the variables in its container."""
-        env = self.pipeline.containers[stage].env
-        written = {name: source.text for name, source in env.items() if isinstance(source, LiteralValue)}
-        return {**written, **self.outside.get(stage, {})}
+        known = self.pipeline.containers.get(stage) or self.pipeline.find(stage)
+        written = {name: source.text for name, source in known.env.items() if isinstance(source, LiteralValue)}
+        line = {EACH_VARIABLE: self.lines[stage]} if stage in self.lines else {}
+        return {**written, **self.outside.get(known.declared_name, {}), **line}
 
 
 def resolve_outside(pipeline: Pipeline, sources: Sequence[OutsideSource]) -> Outside:

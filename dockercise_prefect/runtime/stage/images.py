@@ -63,7 +63,7 @@ class Images:
                     f"{maker} left no image for {stage.name} to run in", "a stage without a container leaves no image"
                 )
             return self._made[maker]
-        return self._resolved.get(stage.name)
+        return self._resolved.get(stage.declared_name)
 
     def any(self) -> str:
         """The id of any image that helper containers can be made from. If no stage names an image, an empty one is made.

@@ -72,8 +72,8 @@ class Jobs:
             git=self.git and uses_code(stage),
             secrets=tuple(self.secrets),
             confinement=self.confinement,
-            answers=stage.name in self.answers,
-            is_seen=stage.name in self.seen,
+            answers=stage.declared_name in self.answers,
+            is_seen=stage.declared_name in self.seen,
         )
         if stage.joins_only:
             return job

@@ -12,6 +12,7 @@ from hashlib import sha256
 from itertools import product
 from pathlib import Path
 
+from dockercise_prefect.orchestration.groups.printed_lines import PrintedLines
 from dockercise_prefect.orchestration.reuse.kept_results import KeptResults
 from dockercise_prefect.orchestration.reuse.run_reuse import ReuseOptions, RunAccess, RunReuse
 from dockercise_prefect.orchestration.run.options import RunOptions
@@ -100,7 +101,8 @@ def run_with_reuse(pipeline: Pipeline, root: Path, results: Path, run_id: str) -
     secrecy.begin(Outside({}, {}))
     record = RunRecord(store, lambda _event: None, secrecy)
     kept = KeptResults(store.objects, pipeline.name, logging.warning)
-    texts = VariableTexts(pipeline, {})
+    lines: dict[StageName, str] = {}
+    texts = VariableTexts(pipeline, {}, lines)
     options = RuntimeOptions(root, 4, aws=False, masker=secrecy.masker, kept_volume=kept.volume)
     identity = RunIdentity(run_id, pipeline.name, "f")
     engine = honest_engine()
@@ -141,6 +143,13 @@ def run_with_reuse(pipeline: Pipeline, root: Path, results: Path, run_id: str) -
                 tasks=ThreadRuns(runner),
                 record=record,
                 reuse=reuse.finding,
+                members=PrintedLines(
+                    pipeline=pipeline,
+                    opened=outputs.open,
+                    because=secrecy.because,
+                    mask=secrecy.masker.add,
+                    lines=lines,
+                ),
                 jobs=4,
                 fail_fast=False,
                 control=WorkspaceControl(workspace),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from dockercise_prefect.orchestration.groups.printed_lines import PrintedLines
 from dockercise_prefect.orchestration.run.events import Event, Observer
 from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.orchestration.run.outputs import RunOutputs
@@ -60,6 +61,7 @@ class StageWorld:
         shown: for each stage that is completely recorded, its result and the last lines of its log.
         task_states: what Prefect shows of task runs between attempts.
         read: the results of stages whose volumes were read, or will never be.
+        members: makes the members of groups.
         pauses: how long each stage waited between attempts. stopped: whether such a pause is refused.
     """
 
@@ -74,6 +76,7 @@ class StageWorld:
     shown: dict[StageName, tuple[JobResult, list[str]]]
     task_states: list[str]
     read: list[JobResult]
+    members: PrintedLines
     results: dict[StageName, JobResult] = field(default_factory=dict)
     pauses: dict[StageName, list[float]] = field(default_factory=lambda: defaultdict(list))
     stopped: bool = False
@@ -133,6 +136,7 @@ def stage_world(
     shown: dict[StageName, tuple[JobResult, list[str]]] = {}
     shown_states: list[str] = []
     read: list[JobResult] = []
+    lines: dict[StageName, str] = {}
     secrecy = Secrecy(pipeline)
     secrecy.begin(Outside(outside or {}, {}))
     record = RunRecord(store, observe, secrecy)
@@ -150,7 +154,7 @@ def stage_world(
                 record=record,
                 outputs=outputs,
                 options=RunOptions(settings=read_settings(), observer=observe),
-                texts=VariableTexts(pipeline, outside or {}),
+                texts=VariableTexts(pipeline, outside or {}, lines),
                 secrecy=secrecy,
                 current_task=lambda: FakeTask(shown_states),
                 shipping=lambda _stage: lambda _line: None,
@@ -158,5 +162,14 @@ def stage_world(
                 volume_read=read.append,
                 show=show,
             )
-            yield StageWorld(engine, workspace, pipeline, runner, record, store, outputs, events, shown, shown_states, read)
+            members = PrintedLines(
+                pipeline=pipeline,
+                opened=outputs.open,
+                because=secrecy.because,
+                mask=secrecy.masker.add,
+                lines=lines,
+            )
+            yield StageWorld(
+                engine, workspace, pipeline, runner, record, store, outputs, events, shown, shown_states, read, members
+            )
             record.bundle_outputs(pipeline)

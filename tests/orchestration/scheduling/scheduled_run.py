@@ -105,6 +105,7 @@ def run_all(world: StageWorld, skipped: Mapping[StageName, str] | None = None, *
         tasks=ThreadRuns(world.runner),
         record=world.record,
         reuse=NoReuse(),
+        members=world.members,
         jobs=jobs,
         fail_fast=False,
         control=WorkspaceControl(world.workspace),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from dockercise_prefect.errors import DockerciseError
 from dockercise_prefect.orchestration.run.record import RunRecord
 from dockercise_prefect.orchestration.scheduling.ports import Pausing
 from dockercise_prefect.orchestration.scheduling.scheduler import Scheduler
@@ -55,6 +56,7 @@ class Tasks:
         gates: what stages wait for before they end; the others wait for nothing.
         pauses: how long stages wait between attempts. resumed: whether they were allowed to go on.
         submitted: names, in order. blocked: name to message. shown: reused stages, name to message.
+        groups: how groups ended, name to status and message.
         most: the largest number of tasks at the same time.
         inputs: for each submitted stage, the stages whose results it got.
     """
@@ -69,6 +71,7 @@ class Tasks:
     resumed: dict[StageName, bool] = field(default_factory=dict)
     inputs: dict[StageName, set[StageName]] = field(default_factory=dict)
     results: dict[StageName, JobResult] = field(default_factory=dict)
+    groups: dict[StageName, str] = field(default_factory=dict)
     most: int = 0
     _now: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -77,7 +80,8 @@ class Tasks:
         self, stage: Stage, needed: Mapping[StageName, Task], inputs: Mapping[StageName, JobResult], pause: Pausing
     ) -> Task:
         """See `TaskRuns`."""
-        assert inputs.keys() <= needed.keys() <= set(stage.needs)
+        if stage.each is None and not self.groups:  # a group has the task run, and its members have the results
+            assert inputs.keys() <= needed.keys() <= set(stage.needs)
         self.inputs[stage.name] = set(inputs)
         assert all(task.ended.is_set() for task in needed.values())
         self.submitted.append(stage.name)
@@ -90,9 +94,12 @@ class Tasks:
 
     def show(self, stage: Stage, status: StageStatus, message: str, needed: Mapping[StageName, Task]) -> Task:
         """See `TaskRuns`."""
-        assert needed.keys() <= set(stage.needs)
-        assert status in {StageStatus.SKIPPED, StageStatus.NOT_STARTED, StageStatus.CACHED}
-        (self.shown if status is StageStatus.CACHED else self.blocked)[stage.name] = message
+        if stage.is_group:
+            self.groups[stage.name] = f"{status.value}: {message}"
+        else:
+            assert needed.keys() <= set(stage.needs) or self.groups
+            assert status in {StageStatus.SKIPPED, StageStatus.NOT_STARTED, StageStatus.CACHED}
+            (self.shown if status is StageStatus.CACHED else self.blocked)[stage.name] = message
         task = Task(stage.name)
         task.ended.set()
         return task
@@ -158,6 +165,25 @@ class Store:
 
 
 @dataclass
+class Lines:
+    """Makes the members of groups (`ports.Members`).
+
+    Attributes:
+        printed: the keys of the members of each group; an error if they cannot be made.
+    """
+
+    printed: dict[StageName, Sequence[str] | DockerciseError] = field(default_factory=dict)
+
+    def of(self, group: Stage, inputs: Mapping[StageName, JobResult]) -> Sequence[Stage]:
+        """See `Members`."""
+        assert set(inputs) <= set(group.needs)
+        keys = self.printed[group.name]
+        if isinstance(keys, DockerciseError):
+            raise keys
+        return [group.member(key) for key in keys]
+
+
+@dataclass
 class World:
     """One run of the scheduler. It is also what the scheduler controls (`ports.Control`).
 
@@ -173,6 +199,7 @@ class World:
     reasons: list[Stop] = field(default_factory=list)
     scheduler: list[Scheduler[Task]] = field(default_factory=list)
     store: Store = field(default_factory=Store)
+    lines: Lines = field(default_factory=Lines)
     on_stop: Callable[[], None] = lambda: None
     on_stop_cleanup: Callable[[], None] = lambda: None
     on_kill: Callable[[], None] = lambda: None
@@ -186,6 +213,7 @@ class World:
             tasks=self.tasks,
             record=self.record,
             reuse=self.store,
+            members=self.lines,
             jobs=jobs,
             fail_fast=fail_fast,
             control=self,

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from dockercise_prefect.orchestration.scheduling.decisions import Before, Blocked, Decision, Ready, Skipped, StageEnd, decide
+from dockercise_prefect.orchestration.scheduling.decisions import (
+    Before,
+    Blocked,
+    Decision,
+    GroupOver,
+    Ready,
+    Skipped,
+    StageEnd,
+    decide,
+)
 from dockercise_prefect.pipeline import Dependency, DependencyKind, RunsOn, Stage, When
 from dockercise_prefect.status import StageStatus
 from tests.orchestration.scheduling.truth_table import EDGES, Row, rows
@@ -26,6 +35,8 @@ def in_words(decision: Decision) -> str:
             return "skipped"
         case Blocked():
             return "not started"
+        case GroupOver():
+            raise AssertionError("`decide` does not know whether a group is over")
 
 
 def test_the_tables_are_complete() -> None:

@@ -1,0 +1,1 @@
+"""Makes the members of groups from what stages have printed (`each`)."""
