@@ -55,7 +55,7 @@ def seeing_members(stage: Stage, members: Mapping[StageName, Sequence[Stage]]) -
 
 
 def with_members(pipeline: Pipeline, names: Iterable[StageName]) -> Pipeline:
-    """The pipeline of a recorded run with the members that the run had, each before its group.
+    """The pipeline of a recorded run with the members that the run had, behind their group.
 
     Args:
         pipeline: as it was compiled.
@@ -68,8 +68,14 @@ def with_members(pipeline: Pipeline, names: Iterable[StageName]) -> Pipeline:
         if name not in pipeline.by_name:
             member = pipeline.find(name)
             found[member.written_name].append(member)
-    stages = [one for stage in pipeline for one in (*found.get(stage.name, ()), stage)]
+    stages = [one for stage in pipeline for one in (stage, *found.get(stage.name, ()))]
     return replace(pipeline, stages=stages)
+
+
+def without_members(pipeline: Pipeline) -> Pipeline:
+    """The pipeline as it was before `with_members`."""
+    stages = [stage for stage in pipeline if stage.name == stage.declared_name]
+    return pipeline if len(stages) == len(pipeline) else replace(pipeline, stages=stages)
 
 
 def _values(source: EnvSource, members: Mapping[StageName, Sequence[Stage]]) -> EnvSource:

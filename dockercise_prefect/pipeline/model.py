@@ -289,6 +289,10 @@ class Pipeline:
         """The stages whose members are made while the pipeline runs (`each`)."""
         return tuple(stage for stage in self.stages if stage.is_group)
 
+    def has(self, name: StageName) -> bool:
+        """Whether `find` knows the name."""
+        return name in self.by_name or any(name.startswith(f"{group.name}(") and name.endswith(")") for group in self.groups)
+
     def find(self, name: StageName) -> Stage:
         """The stage with this name. It can be a member of a group, although members are not in the pipeline.
 
@@ -297,9 +301,9 @@ class Pipeline:
         """
         if name in self.by_name:
             return self.by_name[name]
-        group = next((group for group in self.groups if name.startswith(f"{group.name}(") and name.endswith(")")), None)
-        if group is None:
+        if not self.has(name):
             raise KeyError(name)
+        group = next(group for group in self.groups if name.startswith(f"{group.name}("))
         return group.member(name.removeprefix(f"{group.name}(").removesuffix(")"))
 
     def only(self, targets: Iterable[StageName]) -> Pipeline:

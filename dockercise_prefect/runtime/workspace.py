@@ -121,7 +121,7 @@ class Workspace:
                 shared=self._shared,
                 mounts=self._mounts,
                 copies=self._copies,
-                copied=Counter(stage.on for stage in pipeline if stage.on is not None),
+                copied=_copied(pipeline),
                 aws=options.aws,
                 git=pipeline.history is not None,
                 secrets=pipeline.secrets,
@@ -323,7 +323,12 @@ class Workspace:
         if result.volume is not None and result.volume.reused_from is None and result.is_at_rest:
             self._look_at_for_copies(result.stage, result.volume.name)
         for stage in self._dependents[result.stage]:
-            if stage.cache is None and stage.starts_container and all(name in self._results for name in stage.needs):
+            if (
+                stage.cache is None
+                and stage.starts_container
+                and not stage.is_group
+                and all(name in self._results for name in stage.needs)
+            ):
                 inputs = {name: self._results[name] for name in stage.needs}
                 self._background.do(partial(self._outs.prepare, stage, inputs, outputs))
 
@@ -362,6 +367,15 @@ class Workspace:
                 sink(channel, chunk)
 
         return pass_on
+
+
+def _copied(pipeline: Pipeline) -> Counter[StageName]:
+    """How many stages work on a copy of each stage's volume. The members of a group are several (`each`)."""
+    copied: Counter[StageName] = Counter()
+    for stage in pipeline:
+        if stage.on is not None:
+            copied[stage.on] += 2 if stage.is_group else 1
+    return copied
 
 
 def _killed(reason: str) -> Stop:

@@ -35,6 +35,7 @@ from dockercise_prefect.orchestration.run.events import (
     Waiting,
 )
 from dockercise_prefect.pipeline import StageName
+from dockercise_prefect.results.reading.members import folded
 from dockercise_prefect.results.reading.terminal_text import coloured_line, plain_line
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 
@@ -75,7 +76,8 @@ class LivePresenter:
         """See `Presenter`."""
         with self._lock:
             self._wait_no_more()
-            self._take(event)
+            if not self._is_of_member(event):
+                self._take(event)
 
     def close(self) -> None:
         """See `Presenter`."""
@@ -117,10 +119,17 @@ class LivePresenter:
         self._stop()
         self._open(None)
         if self._run is not None and self._ended:  # otherwise no stage has started, and the last line says why
-            for stage in self._run.pipeline:
-                if stage.name in summary.stages:
-                    self._say(stage_lines(stage, summary.stages[stage.name], self._width, self._marks))
+            for name, ended in folded(summary.stages).items():
+                self._say(stage_lines(self._run.pipeline.find(name), ended, self._width, self._marks))
         self._say([last_line(summary, self._marks)])
+
+    def _is_of_member(self, event: Event) -> bool:
+        """Whether a member of a group starts or ends. The group has a row in the table, and its members have none (`each`)."""
+        match event:
+            case StageStarted(name) | StageEnded(name, _):
+                return self._run is not None and name not in self._run.pipeline.by_name
+            case _:
+                return False
 
     def _say(self, lines: Iterable[Text]) -> None:
         self._draw()

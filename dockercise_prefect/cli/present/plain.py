@@ -14,6 +14,7 @@ from dockercise_prefect.cli.present.lines import (
     output_prefix,
     stage_lines,
 )
+from dockercise_prefect.cli.present.members import FirstMembers
 from dockercise_prefect.cli.present.stream import ForgivingStream
 from dockercise_prefect.orchestration.run.events import (
     EngineFound,
@@ -41,6 +42,7 @@ class PlainPresenter:
         self._run: RunStarted | None = None
         self._opened = False
         self._width = 0
+        self._members = FirstMembers()
 
     def __call__(self, event: Event) -> None:
         """See `Presenter`."""
@@ -64,8 +66,9 @@ class PlainPresenter:
             case Notice(text):
                 yield from map(plain_line, text.splitlines())
             case StageEnded(name, summary) if self._run is not None:
-                stage = self._run.pipeline.by_name[name]
-                yield from (text.plain for text in stage_lines(stage, summary, self._width, self._marks))
+                stage = self._run.pipeline.find(name)
+                if self._members.shows(stage, summary):
+                    yield from (text.plain for text in stage_lines(stage, summary, self._width, self._marks))
             case RunEnded(summary):
                 yield from self._open(None)
                 yield last_line(summary, self._marks).plain

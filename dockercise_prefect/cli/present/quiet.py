@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from dockercise_prefect.cli.present.lines import further_lines, last_line, marks_for, name_width, stage_lines
+from dockercise_prefect.cli.present.members import FirstMembers
 from dockercise_prefect.cli.present.stream import ForgivingStream
 from dockercise_prefect.orchestration.run.events import Event, RunEnded, RunStarted, StageEnded
+from dockercise_prefect.pipeline import Stage
+from dockercise_prefect.results.summary import StageSummary
 from dockercise_prefect.status import StageStatus
 
 
@@ -25,6 +28,7 @@ class QuietPresenter:
         self._lock = threading.Lock()
         self._run: RunStarted | None = None
         self._width = 0
+        self._members = FirstMembers()
 
     def __call__(self, event: Event) -> None:
         """See `Presenter`."""
@@ -42,11 +46,14 @@ class QuietPresenter:
                 self._run = event
                 self._width = name_width(stage.name for stage in pipeline)
             case StageEnded(name, summary) if self._run is not None and summary.status.to_blame:
-                stage = self._run.pipeline.by_name[name]
-                yield from (text.plain for text in stage_lines(stage, summary, self._width, self._marks))
-                if summary.status is not StageStatus.ERROR:  # the line of an error already says everything
-                    yield from (text.plain for text in further_lines(summary))
+                yield from self._failed(self._run.pipeline.find(name), summary)
             case RunEnded(summary):
                 yield last_line(summary, self._marks).plain
             case _:
                 return
+
+    def _failed(self, stage: Stage, summary: StageSummary) -> Iterator[str]:
+        if self._members.shows(stage, summary):
+            yield from (text.plain for text in stage_lines(stage, summary, self._width, self._marks))
+            if summary.status is not StageStatus.ERROR:  # the line of an error already says everything
+                yield from (text.plain for text in further_lines(summary))

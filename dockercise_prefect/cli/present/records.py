@@ -21,7 +21,9 @@ from dockercise_prefect.cli.present.lines import (
     stage_row,
 )
 from dockercise_prefect.pipeline import Stage
+from dockercise_prefect.pipeline.members import without_members
 from dockercise_prefect.results.places.place import shown
+from dockercise_prefect.results.reading.members import folded
 from dockercise_prefect.results.reading.run_list import Listed
 from dockercise_prefect.results.reading.run_view import RunView
 from dockercise_prefect.results.reading.terminal_text import plain_line
@@ -53,7 +55,7 @@ def run_lines(view: RunView, links: Sequence[tuple[str, str]], marks: Marks) -> 
         links: the names of other parts of the record, and their places.
         marks: the characters for the terminal.
     """
-    count = len(view.pipeline)
+    count = len(without_members(view.pipeline))
     head = [
         view.pipeline.name,
         view.run.run_id,
@@ -61,10 +63,12 @@ def run_lines(view: RunView, links: Sequence[tuple[str, str]], marks: Marks) -> 
         f"started {_time(view.run.began)} UTC",
     ]
     yield Text(plain_line(f" {marks.dot} ".join(head)))
+    shown_names = {stage.name for stage in view.pipeline} - (view.stages.keys() - folded(view.stages).keys())
     if view.summary and view.summary.flow_run_url:
         yield Text(plain_line(view.summary.flow_run_url))
-    width = name_width(stage.name for stage in view.pipeline)
-    for stage in view.pipeline:
+    shown_stages = [stage for stage in view.pipeline if stage.name in shown_names]
+    width = name_width(stage.name for stage in shown_stages)
+    for stage in shown_stages:
         yield from _stage_lines(view, stage, width, marks)
     yield _last_line(view, marks)
     for problem in view.problems:

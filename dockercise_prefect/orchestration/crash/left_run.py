@@ -85,8 +85,9 @@ def left_run(folder: Path) -> LeftRun | None:
     except ValueError:
         return None
     pipeline = recorded.index()
-    found = {stage.name: recorded.entry(stage.name) for stage in pipeline}
-    kept = {stage.name: recorded.kept(stage.name) for stage in pipeline}
+    names = [*pipeline.by_name, *recorded.members(pipeline)]
+    found = {name: recorded.entry(name) for name in names}
+    kept = {name: recorded.kept(name) for name in names}
     cancelled = by_kind.get(Entry.CANCELLED)
     shared = by_kind.get(Entry.SHARED, {"volumes": {}, "code_digest": None})
     return LeftRun(

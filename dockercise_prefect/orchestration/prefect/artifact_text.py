@@ -11,6 +11,7 @@ from types import MappingProxyType
 from dockercise_prefect.orchestration.prefect.markdown import code, fenced, link, plain, table
 from dockercise_prefect.pipeline import Pipeline, StageName
 from dockercise_prefect.results.places.place import shown
+from dockercise_prefect.results.reading.members import folded
 from dockercise_prefect.results.reading.timeline import critical_path
 from dockercise_prefect.results.reading.wording import MARKS, duration, shared_with, words
 from dockercise_prefect.results.record.file_names import volume_file
@@ -126,7 +127,7 @@ def run_text(summary: RunSummary, pipeline: Pipeline, files: Sequence[str], find
     """
     path = critical_path({stage.name: stage.needs for stage in pipeline}, summary.stages)
     critical = set(path)
-    stages = sorted(summary.stages.items(), key=lambda item: _rank(item[1]))
+    stages = sorted(folded(summary.stages).items(), key=lambda item: _rank(item[1]))
     rows = [
         (
             _state(stage),

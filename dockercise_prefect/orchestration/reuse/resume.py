@@ -62,12 +62,19 @@ def passed_in(run: RecordedRun) -> PassedStages:
     """
     stored = None if run.is_over() else run.objects.sizes(run.path)  # the record of a run that was killed may lack something
     with ThreadPoolExecutor(AT_ONCE) as readers:
-        found = list(readers.map(partial(_passed, run, stored), [stage.name for stage in run.index()]))
+        found = list(readers.map(partial(_passed, run, stored), _names(run)))
     return PassedStages(
         run_id=run.run_id,
         entries={one.stage: one for one in found if isinstance(one, Entry)},
         incomplete=dict(one for one in found if isinstance(one, tuple)),
     )
+
+
+def _names(run: RecordedRun) -> list[StageName]:
+    """The stages and members that the run had. A group has nothing of its own that could be taken."""
+    pipeline = run.index()
+    groups = {group.name for group in pipeline.groups}
+    return [*(name for name in pipeline.by_name if name not in groups), *run.members(pipeline)]
 
 
 def earlier_attempts(records: Records, flow_run_id: str, tail: str) -> Iterator[RecordedRun]:

@@ -22,6 +22,7 @@ from dockercise_prefect.orchestration.run.execution import Executed
 from dockercise_prefect.orchestration.run.failure import NEVER_STARTED, RunFailedError, headline
 from dockercise_prefect.orchestration.run.phases import Opened, Started
 from dockercise_prefect.orchestration.run.report import report
+from dockercise_prefect.pipeline.members import with_members
 from dockercise_prefect.results.record.endings import WithEndings, end_elsewhere
 from dockercise_prefect.results.report.runs_page import update_runs_page
 from dockercise_prefect.results.summary import RunSummary, StageSummary
@@ -197,7 +198,7 @@ class Ending:
         run = self._run
         record = run.record if isinstance(run, Opened) else None
         known = record.stages() if record else {}
-        stages = {stage.name: known.get(stage.name, NEVER_STARTED) for stage in run.pipeline}
+        stages = {stage.name: known.get(stage.name, NEVER_STARTED) for stage in with_members(run.pipeline, known)}
         if record and record.storage_error:
             self._cause = self._cause or StorageError(record.storage_error)
         return RunSummary(

@@ -9,6 +9,7 @@ from dockercise_prefect.collector import collector_paused
 from dockercise_prefect.emit.request import Request
 from dockercise_prefect.emit.svg import Look, svg
 from dockercise_prefect.pipeline import Pipeline, StageName
+from dockercise_prefect.pipeline.members import with_members, without_members
 from dockercise_prefect.results.reading.wording import MARKS, duration, words
 from dockercise_prefect.results.report.run_page import Head, run_page, stage_anchor
 from dockercise_prefect.results.report.source import FolderSource
@@ -29,7 +30,8 @@ def report(folder: Path, pipeline: Pipeline, summary: RunSummary, commit: str | 
     """
     graph = drawing(pipeline, summary.stages)
     with collector_paused():
-        return run_page(FolderSource(folder), Head.of(summary), pipeline, summary.stages, graph=graph, commit=commit)
+        stages = with_members(pipeline, summary.stages)
+        return run_page(FolderSource(folder), Head.of(summary), stages, summary.stages, graph=graph, commit=commit)
 
 
 def drawing(pipeline: Pipeline, stages: Mapping[StageName, StageSummary]) -> str | None:
@@ -39,9 +41,10 @@ def drawing(pipeline: Pipeline, stages: Mapping[StageName, StageSummary]) -> str
         pipeline: the pipeline that ran.
         stages: how its stages ended. Those that are missing have not started.
     """
-    if not 1 < len(pipeline) <= LARGEST_GRAPH:
+    drawn = without_members(pipeline)
+    if not 1 < len(drawn) <= LARGEST_GRAPH:
         return None
-    return svg(Request(pipeline), {name: _look(name, stage) for name, stage in stages.items()})
+    return svg(Request(drawn), {name: _look(name, stage) for name, stage in stages.items()})
 
 
 def _look(name: str, stage: StageSummary) -> Look:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dockercise_prefect.orchestration.scheduling.decisions import Decision, GroupOver, Ready, StageEnd
-from dockercise_prefect.pipeline import Stage, StageName
+from dockercise_prefect.pipeline import Pipeline, Stage, StageName
 from dockercise_prefect.results.reading.wording import words
 from dockercise_prefect.status import StageStatus
 
@@ -47,6 +47,19 @@ class Groups:
     def members(self) -> Mapping[StageName, Sequence[Stage]]:
         """The members of each group that has any."""
         return {name: group.members for name, group in self._groups.items() if group.members}
+
+    def recall(self, names: Iterable[StageName], pipeline: Pipeline) -> None:
+        """Take over the members of groups that an earlier process of the run has made, for the stages after these groups.
+
+        Args:
+            names: of stages that have ended. Those that are not members are left out.
+            pipeline: has the groups.
+        """
+        found: dict[StageName, list[Stage]] = defaultdict(list)
+        for stage in map(pipeline.find, names):
+            if stage.name != stage.declared_name:
+                found[stage.declared_name].append(stage)
+        self._groups.update((name, _Group(pipeline.by_name[name], members, deque())) for name, members in found.items())
 
     def open(self, group: Stage, members: Sequence[Stage]) -> Iterator[Decision]:
         """Begin with a group, and return the decisions about the members that may start now.

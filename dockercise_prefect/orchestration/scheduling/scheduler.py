@@ -127,6 +127,7 @@ class Scheduler(Generic[T]):
             why: the reason why no other stage starts: `the run was cancelled by Prefect`.
         """
         self._results.update(results)
+        self._groups.recall(ends, self._pipeline)
         self._stopping.stop(why)
         self._cleaning_since = time.monotonic()
         self._schedule.stop()

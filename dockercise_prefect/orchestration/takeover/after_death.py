@@ -78,7 +78,7 @@ def _made(told: Told, engine: Engine) -> list[Leftover]:
 
 def _stop_ordinary_stages(told: Told, settings: Settings) -> None:
     def stop(container: Leftover) -> None:
-        stage = told.pipeline.by_name[container.labels[STAGE]]
+        stage = told.pipeline.find(container.labels[STAGE])
         if not stage.when.cleans_up and engine.running(container.id) is not None:
             engine.stop(container.id, stage.stop_grace)
 

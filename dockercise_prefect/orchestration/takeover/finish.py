@@ -202,7 +202,7 @@ def _cleaned_up(run: Resolved, left: LeftRun, knowledge: Knowledge, cause: Cause
     except EngineError:
         for name, stage in run.record.stages().items():
             if stage.status is StageStatus.RUNNING:
-                run.record.stage_broke(run.pipeline.by_name[name], RAN, stage.task_run_id)
+                run.record.stage_broke(run.pipeline.find(name), RAN, stage.task_run_id)
         raise
     return Executed(cause.cancelled_by, left.code_digest)
 
@@ -239,11 +239,11 @@ def _run_cleanup(engine: Engine, run: Resolved, left: LeftRun, knowledge: Knowle
             run.record.run_cancelled(cause.cancelled_by)
         for name, result in ended.items():
             shown = _without_secrets(run, knowledge, result)
-            stages.runner.settle(run.pipeline.by_name[name], shown, left.stages[name].task_run_id)
+            stages.runner.settle(run.pipeline.find(name), shown, left.stages[name].task_run_id)
         there = {each.id for each in engine.leftovers() if each.kind == "container"}
         for name, result in left.results.items():  # the process may have died before it had stored their volumes
             if name not in ended and name in left.stages and result.container in there:
-                stages.runner.put_away(run.pipeline.by_name[name], _without_secrets(run, knowledge, result), [])
+                stages.runner.put_away(run.pipeline.find(name), _without_secrets(run, knowledge, result), [])
         results = {**left.results, **ended}
         if any(name not in ended for name in may_run):
             workspace.prepare()
@@ -256,7 +256,7 @@ def _run_cleanup(engine: Engine, run: Resolved, left: LeftRun, knowledge: Knowle
 
 def _without_secrets(run: Resolved, knowledge: Knowledge, result: JobResult) -> JobResult:
     """The result without a container to read the volume through, if the volume may have secrets that nobody knows any more."""
-    is_safe = knowledge.all_secrets or not run.secrecy.because(run.pipeline.by_name[result.stage])
+    is_safe = knowledge.all_secrets or not run.secrecy.because(run.pipeline.find(result.stage))
     return result if is_safe else replace(result, container=None)
 
 

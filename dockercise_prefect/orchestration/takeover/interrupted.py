@@ -64,7 +64,7 @@ class Interrupted:
         """
         things = [each for each in self.engine.leftovers() if self.identity.owns(each.labels) and ITSELF in each.labels]
         names = self.left.interrupted
-        stages = [self.run.pipeline.by_name[name] for name in names]
+        stages = [self.run.pipeline.find(name) for name in names]
         found = run_each(partial(self._ended, things), stages, at_once=max(1, len(stages)))
         failures = [each for each in found if isinstance(each, DockerciseError)]
         if failures:
@@ -115,7 +115,7 @@ class Interrupted:
         if state is None or (state.exit_code == LOST_INPUT and not was_stopped):
             return None
         late = Stop(StageStatus.CANCELLED, f"cancelled: the clean-up took longer than {shown_seconds(grace)}")
-        answers = stage.name in self.run.pipeline.answers
+        answers = stage.declared_name in self.run.pipeline.answers
         return judge(state, stop=late if was_stopped else None, never_fail=stage.never_fail, answers=answers)
 
     def _stopped(self, stage: Stage, container: str) -> tuple[ExitState | None, bool]:

@@ -121,6 +121,17 @@ class RecordedRun:
             raise self.broken(INDEX, "it is missing: the run was interrupted before it began, or part of the record is lost")
         return index
 
+    def members(self, pipeline: Pipeline) -> list[StageName]:
+        """The members of groups that have an entry, in the order of their names (`each`).
+
+        Args:
+            pipeline: the pipeline as it was run.
+        """
+        if not pipeline.groups:
+            return []
+        entries = (name.removesuffix(".json") for name in self.objects.sizes(self.path) if name.endswith(").json"))
+        return sorted(name for name in entries if name not in pipeline.by_name and pipeline.has(name))
+
     def facts(self) -> RunFacts | None:
         """How the run went, besides its pipeline; None in a record of an earlier version. Secret texts are masked."""
         return self._parsed(INDEX, _facts_from_json)

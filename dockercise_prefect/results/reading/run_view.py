@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from dockercise_prefect.errors import UsageError, did_you_mean
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
+from dockercise_prefect.pipeline.members import with_members
 from dockercise_prefect.results.reading.recorded_run import BrokenRecordError, RecordedRun, StageEntry
 from dockercise_prefect.results.reading.timeline import critical_path
 from dockercise_prefect.results.summary import RunSummary, StageSummary
@@ -24,7 +25,7 @@ class RunView:
     """All information about a run in its record.
 
     Attributes:
-        pipeline: the pipeline that was run; without edges if the index is lost.
+        pipeline: the pipeline that was run, with the members that its groups had; without edges if the index is lost.
         summary: the summary; None if the run is still running or was aborted.
         stages: the stages of the pipeline that were started or will never start.
         problems: what is missing or broken, one line for each problem.
@@ -71,6 +72,7 @@ def look(run: RecordedRun) -> RunView:
     index = _unless_broken(run.index, problems)
     known = summary.stages if summary else {}
     pipeline = index or Pipeline(run.pipeline, [Stage(name=name) for name in known])
+    pipeline = with_members(pipeline, known if summary else run.members(pipeline))
     unknown = [stage.name for stage in pipeline if stage.name not in known]
     stages = {**known, **_entries(run, unknown, problems)}
     return RunView(run, pipeline, summary, stages, tuple(problems))

@@ -93,6 +93,7 @@ class LocalStore:
     def __init__(self, results: Path, pipeline: str, run_id: str) -> None:
         self._folder = results.absolute() / checked_name(pipeline, "a pipeline") / run_id
         self._sensitive: Mapping[str, str] = {}
+        self._groups: tuple[str, ...] = ()
         self._silent: frozenset[str] = frozenset()
         self._bases = VolumeBases({})
         self._lock = threading.Lock()
@@ -144,7 +145,7 @@ class LocalStore:
 
     def log(self, name: str) -> LogWriter:
         """See `RunStore`."""
-        if name in self._silent:
+        if self._declared(name) in self._silent:
             return SilentLog()
         log = LogFile(self._folder / plain_log(name), self._packer)
         with self._lock:
@@ -176,7 +177,10 @@ class LocalStore:
         compressor = ZstdCompressor(
             level=LEVEL, write_checksum=True, threads=THREADS
         )  # as `zstd` does, so that readers notice damage
-        with self._bases.keeping(name) as (base, manifest):  # the archive is in its place before others stop waiting for it
+        with self._bases.keeping(name, self._declared(name)) as (
+            base,
+            manifest,
+        ):  # the archive is in its place before others stop waiting for it
             chunks = files if manifest is None else archived(files, name, base, manifest, self._folder)
             with self._whole(volume_file(name)) as file, compressor.stream_writer(file, closefd=False) as compressed:
                 for chunk in chunks:
@@ -232,14 +236,19 @@ class LocalStore:
             checked_name(name, "a stage")
         self._sensitive = {name: stage["sensitive"] for name, stage in stages.items() if stage["sensitive"]}
         self._silent = frozenset(name for name, stage in stages.items() if stage["no_log"])
-        self._bases = VolumeBases({name: stage["on"] for name, stage in stages.items() if not stage["no_log"]})
+        self._groups = tuple(name for name, stage in stages.items() if "each" in stage)
+        self._bases = VolumeBases({name: stage["on"] for name, stage in stages.items() if not stage["no_log"]}, self._groups)
+
+    def _declared(self, name: str) -> str:
+        """The stage of the index that an entry belongs to: of a member, its group."""
+        return next((group for group in self._groups if name.startswith(f"{group}(")), name)
 
     def _log_of(self, name: str) -> LogFile | None:
         with self._lock:
             return self._logs.get(name)
 
     def _write_stage(self, name: str, summary: StageSummary, kept: Kept) -> None:
-        reason = kept.sensitive or self._sensitive.get(name)
+        reason = kept.sensitive or self._sensitive.get(self._declared(name))
         entry = {
             "value": kept.value if reason is None else None,
             "sensitive": reason is not None,

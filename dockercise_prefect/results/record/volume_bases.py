@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TypeAlias
@@ -28,19 +28,25 @@ class VolumeBases:
 
     Args:
         origins: for each stage whose volume may be stored, what it works `on`: a stage, `CODE`, or None.
+        groups: the stages of `origins` that stand for several members (`each`).
     """
 
-    def __init__(self, origins: Mapping[StageName, StageName | None]) -> None:
+    def __init__(self, origins: Mapping[StageName, StageName | None], groups: Collection[StageName] = ()) -> None:
         self._origins = origins
         self._ends: dict[StageName, _End] = {name: Future() for name in origins.values() if name and name in origins}
-        self._shares_code = list(origins.values()).count(CODE) > 1
+        on_code = [name for name, origin in origins.items() if origin == CODE]
+        self._shares_code = len(on_code) > 1 or any(name in groups for name in on_code)
         self._first_on_code: _End | None = None
         self._lock = threading.Lock()
         self._kept: list[Base] = []
 
     @contextmanager
-    def keeping(self, stage: StageName) -> Iterator[tuple[Base | None, PathMap | None]]:
+    def keeping(self, stage: StageName, declared: StageName | None = None) -> Iterator[tuple[Base | None, PathMap | None]]:
         """Write the archive of the stage inside. It counts as stored if the body succeeds.
+
+        Args:
+            stage: the stage, or a member of a group.
+            declared: the stage of `origins` that it belongs to; None for itself.
 
         Returns:
             Its base, or None if it has no base (this may have to wait); and the map to which all its paths must be added, or
@@ -50,7 +56,7 @@ class VolumeBases:
         manifest: PathMap | None = None
         kept: Base | None = None
         try:
-            base = self._base(stage, told)
+            base = self._base(declared or stage, told)
             manifest = PathMap() if base or told else None
             yield base, manifest
             kept = Base(stage, manifest) if manifest and told else None

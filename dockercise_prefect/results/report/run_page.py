@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
 from dockercise_prefect.results.places.files import json_bytes
+from dockercise_prefect.results.reading.members import folded
 from dockercise_prefect.results.reading.timeline import critical_path
 from dockercise_prefect.results.reading.wording import MARKS, duration, shared_with, words
 from dockercise_prefect.results.record.file_names import (
@@ -129,7 +130,8 @@ def run_page(
     """
     path = critical_path({stage.name: stage.needs for stage in pipeline}, stages)
     clock = _Clock.of(stages)
-    longest = budget(len(pipeline))
+    stages = folded(stages)
+    longest = budget(len(stages))
     critical = set(path)
     entries = [
         _entry(source, stage, stages[stage.name], clock, longest, is_critical=stage.name in critical)

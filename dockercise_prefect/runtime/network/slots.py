@@ -56,6 +56,8 @@ JOIN_SECONDS = 15
 def useful_slots(pipeline: Pipeline, jobs: int) -> int:
     """How many slots save more time than they cost: 0 for a few stages, and never more than can be used at once.
 
+    A group is counted as if it had many members (`each`).
+
     Args:
         pipeline: the stages that will run.
         jobs: stages that run at once, at most.
@@ -66,8 +68,9 @@ def useful_slots(pipeline: Pipeline, jobs: int) -> int:
     for stage in pipeline:
         level = depth[stage.name] = 1 + max((depth[name] for name in stage.needs), default=0)
         if uses_bridge(stage):
-            users += 1
-            width[level] = width.get(level, 0) + 1
+            count = jobs * STAGES_A_SLOT if stage.is_group else 1
+            users += count
+            width[level] = width.get(level, 0) + count
     return min(jobs, max(width.values(), default=0), users // STAGES_A_SLOT)
 
 
