@@ -69,11 +69,12 @@ def plan(  # noqa: PLR0917  click gives each option as an argument
         runs = change.work.reasons or skipped
         pipeline = run_of(pipeline, list(change.work.targets)) if runs else replace(pipeline, stages=[], digest=None)
     stages = [stage.name for stage in pipeline if stage.name not in skipped]
+    lines = {stage.name: stage.each.stage for stage in pipeline if stage.each is not None}
     try:
-        planned = Planned(change, stages, skipped, decisions(pipeline, skipped, root, context, given), None)
+        planned = Planned(change, stages, skipped, decisions(pipeline, skipped, root, context, given), None, lines)
     except StorageError as error:
         note = f"nobody knows what would be reused, because what earlier runs left cannot be read: {error}"
-        planned = Planned(change, stages, skipped, {}, note)
+        planned = Planned(change, stages, skipped, {}, note, lines)
     click.echo(_SHOW[format_name](planned).encode(), nl=False)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dockercise_prefect.cli.outlook import Decision
 from dockercise_prefect.compiler.plan import Difference, Work
@@ -45,6 +45,7 @@ class Planned:
         skipped: the stages that would be skipped, each with the reason.
         decisions: what would become of the stages with `cache`.
         note: why nothing is known of stages that have `cache`; None if everything is known.
+        lines: for each stage with `each`, the stage that prints the lines of its members.
     """
 
     change: Change | None
@@ -52,6 +53,11 @@ class Planned:
     skipped: Mapping[StageName, str]
     decisions: Mapping[StageName, Decision]
     note: str | None
+    lines: Mapping[StageName, StageName] = field(default_factory=dict)
+
+    def named(self, stage: StageName) -> str:
+        """A stage as the text names it. The members of a group are not known yet."""
+        return f"{stage}(one for each line of {self.lines[stage]})" if stage in self.lines else stage
 
 
 def as_json(plan: Planned) -> str:
@@ -95,10 +101,10 @@ def _sections(plan: Planned) -> Iterator[Sequence[str]]:
         files = [shown(path) for path in change.paths[:LISTED]]
         more = [f"… and {len(change.paths) - LISTED} more"] if len(change.paths) > LISTED else []
         yield _titled("changed files", files + more, "no file changed")
-        yield _would_run(change.work)
+        yield _would_run(plan, change.work)
     if plan.skipped:
         yield _titled("would be skipped", [f"{name}: {shown(why)}" for name, why in plan.skipped.items()], "")
-    decided = [f"{name}: {decision}" for name, decision in plan.decisions.items()]
+    decided = [f"{plan.named(name)}: {decision}" for name, decision in plan.decisions.items()]
     if decided or (change is None and plan.note is None):
         yield _titled("stages with `cache`", decided, "no stage has `cache`, so every stage runs that is not skipped")
 
@@ -107,13 +113,13 @@ def _notes(plan: Planned) -> list[str]:
     return [note for note in (None if plan.change is None else plan.change.note, plan.note) if note]
 
 
-def _would_run(work: Work) -> Sequence[str]:
+def _would_run(plan: Planned, work: Work) -> Sequence[str]:
     """The stages, each with its reason. If all run for the same reason, it is given once."""
     if not work.reasons and work.skipped:
         return ["nothing would run: every stage is skipped"]
     if work.reasons and not work.targets:
-        return ["would run, because no stage has triggers", f"  {printable(', '.join(work.reasons))}"]
-    reasons = [f"{name}: {shown(reason)}" for name, reason in work.reasons.items()]
+        return ["would run, because no stage has triggers", f"  {printable(', '.join(map(plan.named, work.reasons)))}"]
+    reasons = [f"{plan.named(name)}: {shown(reason)}" for name, reason in work.reasons.items()]
     return _titled("would run", reasons, "nothing would run: no trigger matches a changed file")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -64,7 +64,7 @@ def restrained(pipeline: Pipeline, limits: Limits) -> Pipeline:
         findings.error(Code.ABOVE_LIMIT, f"not trusted: meta {what}", None, hint=hint)
     if findings.failed:
         raise DefinitionError(findings.in_order())
-    return replace(pipeline, stages=[_limited(stage, limits) for stage in pipeline], digest=None)
+    return replace(pipeline, stages=_with_fewer_members([_limited(stage, limits) for stage in pipeline], limits), digest=None)
 
 
 def guarded(pipeline: Pipeline) -> Pipeline:
@@ -83,6 +83,18 @@ def guarded(pipeline: Pipeline) -> Pipeline:
     if findings.failed:
         raise DefinitionError(findings.in_order())
     return pipeline
+
+
+def _with_fewer_members(stages: Sequence[Stage], limits: Limits) -> Sequence[Stage]:
+    """The stages, whose groups have at most so many members that no more stages run than the limit (`each`)."""
+    groups = sum(stage.is_group for stage in stages)
+    if not groups:
+        return stages
+    most = max(1, (limits.stages - (len(stages) - groups)) // groups)
+    return [
+        stage if stage.each is None else replace(stage, each=replace(stage.each, most=min(most, stage.each.most)))
+        for stage in stages
+    ]
 
 
 def _limited(stage: Stage, limits: Limits) -> Stage:

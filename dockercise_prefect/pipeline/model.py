@@ -324,6 +324,10 @@ class Pipeline:
         return replace(self, stages=[stage for stage in self.stages if stage.name in chosen], digest=None)
 
     def _unknown_target(self, name: StageName) -> Diagnostic:
+        if self.has(name):
+            group = self.find(name).written_name
+            message = f"the target `{name}` is a member of {group}, and members are known only while a run goes on"
+            return Diagnostic(Code.UNKNOWN_TARGET, message, None, hint=f"`{group}` runs all of its members")
         meant = did_you_mean(name, [*self.by_name, *self.instances])
         hint = f"did you mean `{meant}`?" if meant else "`dockercise compile --format text` lists the stages"
         return Diagnostic(Code.UNKNOWN_TARGET, f"the target `{name}` is not a stage of {self.name}", None, hint=hint)

@@ -167,7 +167,9 @@ class Foresight:
         if stage.joins_only:
             left = self._joined(stage)
         elif self._source.serves(stage) and stage.name not in self._not_reusable:
-            foreseen = self.stages[stage.name] = self._foreseen(stage)
+            # Each member of a group is reused for itself, and members are known only when the run goes on.
+            foreseen = self._foreseen(stage) if stage.each is None else Foreseen(waits=(stage.each.stage,))
+            self.stages[stage.name] = foreseen
             entry = foreseen.entry
             if entry is not None:
                 left = _left(stage.name, entry.output_digest, entry.volume_digest)

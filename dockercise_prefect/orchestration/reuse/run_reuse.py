@@ -146,7 +146,7 @@ class RunReuse:
 
     def listed(self, stage: Stage) -> Callable[[bytes], None] | None:
         """See `Reuses`."""
-        return self._lists.begin(stage.name) if stage.name in self._listed and self._sensitive(stage) is None else None
+        return self._lists.begin(stage.name) if stage.declared_name in self._listed and self._sensitive(stage) is None else None
 
     def settled(self, stage: Stage, result: JobResult) -> Iterable[Stage]:
         """See `Reuses`."""
@@ -218,7 +218,7 @@ class RunReuse:
             return "gets your AWS folder, and with it whatever that opens"
         if (because := self._sensitive(stage)) is not None:
             return _sensitive_words(because)
-        return self._not_reusable.get(stage.name)
+        return self._not_reusable.get(stage.declared_name)
 
     def _seen_by_reusable(self, pipeline: Pipeline) -> Iterator[StageName]:
         """The stages whose volumes are seen by stages with `cache` that can be reused."""
