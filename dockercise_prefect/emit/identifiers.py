@@ -17,6 +17,8 @@ _OF_THE_MODULE = frozenset(
         "Pipeline",
         "ROOT",
         "RunSummary",
+        "approval",
+        "at_once",
         "bind",
         "built_from",
         "cache",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from dockercise_prefect.emit.calls import bracketed, call
 from dockercise_prefect.emit.literals import one_line
@@ -11,6 +11,7 @@ from dockercise_prefect.pipeline import (
     CLEANUP_GRACE,
     ORDINARY,
     STOP_GRACE,
+    Approval,
     Cache,
     Concurrency,
     Each,
@@ -20,9 +21,13 @@ from dockercise_prefect.pipeline import (
     RetryReason,
     RunsOn,
     Stage,
+    StageConcurrency,
     When,
 )
 from dockercise_prefect.quantities import shown_seconds
+
+_CALLS: Mapping[str, str | tuple[str, ...]] = {"approve": "approval(", "concurrency": ("concurrency(", "at_once(")}
+"""How the value of an argument begins if it is a call of a function that has another name."""
 
 
 def stage_arguments(stage: Stage) -> Iterator[tuple[str, str]]:
@@ -41,6 +46,10 @@ def stage_arguments(stage: Stage) -> Iterator[tuple[str, str]]:
         yield "entrypoint", bracketed(words, indent=4, before="entrypoint=")
     if stage.cache is not None:
         yield "cache", _cache(stage.cache)
+    if stage.approve is not None:
+        yield "approve", _approve(stage.approve)
+    if stage.concurrency is not None:
+        yield "concurrency", _turn(stage.concurrency)
 
 
 def run_arguments(pipeline: Pipeline) -> Iterator[tuple[str, str]]:
@@ -60,7 +69,7 @@ def run_arguments(pipeline: Pipeline) -> Iterator[tuple[str, str]]:
 def functions_of(pipeline: Pipeline) -> Iterator[str]:
     """The functions of `pipeline` that these arguments call."""
     arguments = [argument for stage in pipeline for argument in stage_arguments(stage)] + [*run_arguments(pipeline)]
-    return (name for name, value in arguments if value.startswith(f"{name}("))
+    return (value.partition("(")[0] for name, value in arguments if value.startswith(_CALLS.get(name, f"{name}(")))
 
 
 def stage_in_words(stage: Stage) -> Iterator[tuple[str, str]]:
@@ -79,6 +88,12 @@ def stage_in_words(stage: Stage) -> Iterator[tuple[str, str]]:
         yield "entrypoint", shlex.join(stage.entrypoint) or "the image's own"
     if stage.cache is not None:
         yield "cache", "; ".join(_cache_in_words(stage.cache))
+    if stage.approve is not None:
+        limit = "" if stage.approve.timeout is None else f", within {shown_seconds(stage.approve.timeout)}"
+        yield "approve", f"somebody must agree{limit}: {' '.join(stage.approve.text.split())}"
+    if stage.concurrency is not None:
+        count = "1 stage" if stage.concurrency.limit == 1 else f"{stage.concurrency.limit} stages"
+        yield "concurrency", f"{count} of the group {stage.concurrency.group} at once, over all runs"
 
 
 def run_in_words(pipeline: Pipeline) -> Iterator[tuple[str, str]]:
@@ -131,6 +146,18 @@ def _cache(cache: Cache) -> str:
     arguments += [f"salt={one_line(cache.salt)}"] if cache.salt else []
     arguments += [f"also={_list(one_line(glob) for glob in cache.also)}"] if cache.also else []
     return call("cache", arguments, before="cache=")
+
+
+def _approve(approve: Approval) -> str:
+    if approve.timeout is None:
+        return one_line(approve.text)
+    return call("approval", [one_line(approve.text), f"timeout={approve.timeout!r}"], before="approve=")
+
+
+def _turn(turn: StageConcurrency) -> str:
+    if turn.limit == 1:
+        return one_line(turn.group)
+    return call("at_once", [one_line(turn.group), repr(turn.limit)], before="concurrency=")
 
 
 def _failure(failure: int | RetryReason) -> str:

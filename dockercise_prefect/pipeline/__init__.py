@@ -6,6 +6,8 @@ from dockercise_prefect.pipeline.as_json.stages import meaning_of, stage_from_js
 from dockercise_prefect.pipeline.cache import Cache
 from dockercise_prefect.pipeline.codes import Code
 from dockercise_prefect.pipeline.declare import (
+    approval,
+    at_once,
     bind,
     built_from,
     cache,
@@ -25,6 +27,7 @@ from dockercise_prefect.pipeline.declare import (
 from dockercise_prefect.pipeline.declared_services import service
 from dockercise_prefect.pipeline.dependency import Dependency, DependencyKind
 from dockercise_prefect.pipeline.each import EACH_VARIABLE, Each
+from dockercise_prefect.pipeline.gates import Approval, StageConcurrency
 from dockercise_prefect.pipeline.history import CodeHistory
 from dockercise_prefect.pipeline.image_name import IMAGE, IMAGE_SOURCE, image_name_problem
 from dockercise_prefect.pipeline.instances import Instance, instance_key, instance_name
@@ -73,6 +76,7 @@ __all__ = [
     "IMAGE_SOURCE",
     "ORDINARY",
     "STOP_GRACE",
+    "Approval",
     "Build",
     "BuildContext",
     "Cache",
@@ -105,12 +109,15 @@ __all__ = [
     "RunsOn",
     "Service",
     "Stage",
+    "StageConcurrency",
     "StageImage",
     "StageName",
     "StageValue",
     "StageValues",
     "StageVolume",
     "When",
+    "approval",
+    "at_once",
     "bind",
     "build_secrets",
     "built_from",

@@ -9,6 +9,7 @@ from dockercise_prefect.pipeline.cache import Cache
 from dockercise_prefect.pipeline.declared_services import edges_of, image_of, sources_of
 from dockercise_prefect.pipeline.dependency import Dependency, DependencyKind
 from dockercise_prefect.pipeline.each import Each
+from dockercise_prefect.pipeline.gates import Approval, StageConcurrency
 from dockercise_prefect.pipeline.history import DEPTH, CodeHistory
 from dockercise_prefect.pipeline.instances import Instance, instance_key
 from dockercise_prefect.pipeline.lifecycle import (
@@ -141,6 +142,16 @@ def each(stage: Stage, *, limit: int | None = None) -> Each:
     return Each(stage.name, limit)
 
 
+def approval(text: str, *, timeout: float | None = None) -> Approval:
+    """Somebody must agree to this before the stage runs; `timeout` is in seconds."""
+    return Approval(text, timeout)
+
+
+def at_once(group: str, limit: int) -> StageConcurrency:
+    """How many stages of a group run at once, over all runs."""
+    return StageConcurrency(group, limit)
+
+
 def history(depth: int = DEPTH) -> CodeHistory:
     """The code is a git checkout with so many commits; with 0, it has all of them."""
     return CodeHistory(depth)
@@ -180,6 +191,8 @@ def stage(
     instance: Instance | None = None,
     services: Iterable[Service] = (),
     each: Stage | Each | None = None,
+    approve: str | Approval | None = None,
+    concurrency: str | StageConcurrency | None = None,
     at: str | None = None,
 ) -> Stage:
     """Declare a stage. LANGUAGE section 2 says what each key means.
@@ -206,6 +219,8 @@ def stage(
         instance: `instance(…)`, for an instance of a stage; `name` is then the instance's name.
         services: `service(…)`, containers beside it.
         each: a stage, or `each(…)`: there is one member for each line that this stage prints.
+        approve: a question, or `approval(…)`.
+        concurrency: a group in which one stage runs at once, or `at_once(…)`.
         at: `path:line:column` of the YAML that the stage was compiled from.
 
     Raises:
@@ -264,5 +279,7 @@ def stage(
         instance=instance,
         services=beside,
         each=group,
+        approve=Approval(approve) if isinstance(approve, str) else approve,
+        concurrency=StageConcurrency(concurrency) if isinstance(concurrency, str) else concurrency,
         place=None if at is None else Place.parse(at),
     )

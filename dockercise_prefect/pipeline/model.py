@@ -17,6 +17,7 @@ from dockercise_prefect.pipeline.cache import Cache
 from dockercise_prefect.pipeline.codes import Code
 from dockercise_prefect.pipeline.dependency import Dependency, DependencyKind
 from dockercise_prefect.pipeline.each import Each
+from dockercise_prefect.pipeline.gates import Approval, StageConcurrency
 from dockercise_prefect.pipeline.history import CodeHistory
 from dockercise_prefect.pipeline.instances import Instance, instance_name, seen_as
 from dockercise_prefect.pipeline.lifecycle import CLEANUP_GRACE, ORDINARY, STOP_GRACE, Concurrency, Retries, When
@@ -65,6 +66,9 @@ class Stage:
         services: the containers beside it.
         each: the lines that it has members for; None for a stage without members.
         instance: which instance of a stage with `matrix` or `each` it is; None if it is not an instance.
+        instance: which instance of a stage with `matrix` it is; None if it is not an instance.
+        approve: what somebody must agree to before it runs; None for nothing.
+        concurrency: how many stages of its group run at once; None for no limit.
         place: where the stage was written.
     """
 
@@ -97,6 +101,8 @@ class Stage:
     services: tuple[Service, ...] = ()
     each: Each | None = None
     instance: Instance | None = None
+    approve: Approval | None = None
+    concurrency: StageConcurrency | None = None
     place: Place | None = None
 
     @property

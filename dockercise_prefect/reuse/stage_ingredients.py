@@ -12,7 +12,9 @@ from dockercise_prefect.reuse.ingredients import Ingredients, UsedImage, digest_
 
 WITHOUT_EFFECT = frozenset(
     {
+        "approve",
         "cache",
+        "concurrency",
         "depends_on",
         "each",
         "env",

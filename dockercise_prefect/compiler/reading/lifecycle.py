@@ -44,7 +44,7 @@ def _whole_schema(source: str, least: int, most: int) -> Schema:
 
 
 _TIMES = _whole_schema("0*(?:[0-9]{1,2}|100)", 0, MOST_RETRIES)
-_LIMIT = _whole_schema("0*(?:[1-9][0-9]{0,2}|1000)", 1, MOST_RUNS)
+LIMIT = _whole_schema("0*(?:[1-9][0-9]{0,2}|1000)", 1, MOST_RUNS)
 _DEPTH = _whole_schema("0*(?:[0-9]{1,6}|1000000)", 0, MOST_COMMITS)
 
 
@@ -57,7 +57,7 @@ def grace(field: Field) -> float | None:
     return None if value is None else duration(field)
 
 
-def _whole_number(field: Field, least: int, most: int) -> int | None:
+def whole_number(field: Field, least: int, most: int) -> int | None:
     """A whole number within bounds."""
     value = text(field)
     if value is None:
@@ -113,7 +113,7 @@ _RETRY_KEYS = {
 def retries(field: Field) -> Retries | None:
     """A number, or a mapping of `times`, `delay`, `backoff` and `on`."""
     if isinstance(field.node, Scalar):
-        times = _whole_number(field, 0, MOST_RETRIES)
+        times = whole_number(field, 0, MOST_RETRIES)
         return None if times is None else Retries(times)
     parts = parts_of(field, _RETRY_KEYS, "a number, or a mapping of `times`, `delay`, `backoff` and `on`")
     if parts is None:
@@ -121,7 +121,7 @@ def retries(field: Field) -> Retries | None:
     if "times" not in parts:
         field.wrong_value("`times` is missing", "write `{times: 3, delay: 10s}`")
         return None
-    times = _whole_number(parts["times"], 0, MOST_RETRIES)
+    times = whole_number(parts["times"], 0, MOST_RETRIES)
     delay = grace(parts["delay"]) if "delay" in parts else 0
     backoff = _backoff(parts["backoff"]) if "backoff" in parts else 1
     failures = _failures(parts["on"]) if "on" in parts else ()
@@ -244,22 +244,22 @@ def _events(field: Field) -> tuple[RunEvent, ...]:
 
 _CONCURRENCY_KEYS = {
     "group": Key(word.schema, "Runs with the same group count together; by default the pipeline's name."),
-    "limit": Key(_LIMIT, "How many runs at once; by default 1."),
+    "limit": Key(LIMIT, "How many runs at once; by default 1."),
     "overlap": Key(one_of(Overlap).schema, "What happens to a run above the limit: `wait`, `skip`, or `cancel` the oldest."),
 }
 
 
-@reads({"anyOf": [_LIMIT, mapping_of(_CONCURRENCY_KEYS)]})
+@reads({"anyOf": [LIMIT, mapping_of(_CONCURRENCY_KEYS)]})
 def concurrency(field: Field) -> Concurrency | None:
     """A number of runs, or a mapping of `group`, `limit` and `overlap`."""
     if isinstance(field.node, Scalar):
-        limit = _whole_number(field, 1, MOST_RUNS)
+        limit = whole_number(field, 1, MOST_RUNS)
         return None if limit is None else Concurrency(limit=limit)
     parts = parts_of(field, _CONCURRENCY_KEYS, "a number, or a mapping of `group`, `limit` and `overlap`")
     if parts is None:
         return None
     group = word(parts["group"]) if "group" in parts else None
-    limit = _whole_number(parts["limit"], 1, MOST_RUNS) if "limit" in parts else 1
+    limit = whole_number(parts["limit"], 1, MOST_RUNS) if "limit" in parts else 1
     overlap = one_of(Overlap)(parts["overlap"]) if "overlap" in parts else Overlap.WAIT
     return None if limit is None or overlap is None else Concurrency(group=group, limit=limit, overlap=overlap)
 
@@ -276,7 +276,7 @@ def history(field: Field) -> CodeHistory | None:
     parts = parts_of(field, _CODE_KEYS, "a mapping of `git` and `depth`")
     if parts is None:
         return None
-    depth = _whole_number(parts["depth"], 0, MOST_COMMITS) if "depth" in parts else DEPTH
+    depth = whole_number(parts["depth"], 0, MOST_COMMITS) if "depth" in parts else DEPTH
     is_checkout = "git" in parts and boolean(parts["git"])
     return CodeHistory(depth) if is_checkout and depth is not None else None
 

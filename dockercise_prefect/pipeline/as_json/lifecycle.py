@@ -7,6 +7,7 @@ from typing import Any
 from dockercise_prefect.pipeline.as_json.parts import Json
 from dockercise_prefect.pipeline.cache import Cache
 from dockercise_prefect.pipeline.each import MOST_MEMBERS, Each
+from dockercise_prefect.pipeline.gates import Approval, StageConcurrency
 from dockercise_prefect.pipeline.history import CodeHistory
 from dockercise_prefect.pipeline.lifecycle import (
     CLEANUP_GRACE,
@@ -41,6 +42,10 @@ def lifecycle_of_stage(stage: Stage) -> Json:
         entry["cache"] = {"for": stage.cache.max_age, "salt": stage.cache.salt, "also": list(stage.cache.also)}
     if stage.each is not None:
         entry["each"] = _each_to_json(stage.each)
+    if stage.approve is not None:
+        entry["approve"] = {"text": stage.approve.text, "timeout": stage.approve.timeout}
+    if stage.concurrency is not None:
+        entry["concurrency"] = {"group": stage.concurrency.group, "limit": stage.concurrency.limit}
     return entry
 
 
@@ -58,6 +63,8 @@ def stage_lifecycle_from_json(entry: Json) -> dict[str, Any]:
         "entrypoint": tuple(entry["entrypoint"]) if "entrypoint" in entry else None,
         "cache": _cache_from_json(entry["cache"]) if "cache" in entry else None,
         "each": _each_from_json(entry["each"]) if "each" in entry else None,
+        "approve": Approval(**entry["approve"]) if "approve" in entry else None,
+        "concurrency": StageConcurrency(**entry["concurrency"]) if "concurrency" in entry else None,
     }
 
 
