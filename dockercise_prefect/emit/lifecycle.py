@@ -46,10 +46,17 @@ def stage_arguments(stage: Stage) -> Iterator[tuple[str, str]]:
         yield "entrypoint", bracketed(words, indent=4, before="entrypoint=")
     if stage.cache is not None:
         yield "cache", _cache(stage.cache)
+    yield from _around_attempts(stage)
+
+
+def _around_attempts(stage: Stage) -> Iterator[tuple[str, str]]:
+    """The arguments for what counts before and after the attempts at a stage."""
     if stage.approve is not None:
         yield "approve", _approve(stage.approve)
     if stage.concurrency is not None:
         yield "concurrency", _turn(stage.concurrency)
+    if stage.junit:
+        yield "junit", bracketed([one_line(glob) for glob in stage.junit], indent=4, before="junit=")
 
 
 def run_arguments(pipeline: Pipeline) -> Iterator[tuple[str, str]]:
@@ -74,8 +81,6 @@ def functions_of(pipeline: Pipeline) -> Iterator[str]:
 
 def stage_in_words(stage: Stage) -> Iterator[tuple[str, str]]:
     """The keys that do not have their default, each with its meaning."""
-    if stage.each is not None:
-        yield "each", _each_in_words(stage.each)
     if stage.when != ORDINARY:
         yield "when", "; ".join(_conditions(stage.when))
     if stage.retries is not None:
@@ -88,12 +93,20 @@ def stage_in_words(stage: Stage) -> Iterator[tuple[str, str]]:
         yield "entrypoint", shlex.join(stage.entrypoint) or "the image's own"
     if stage.cache is not None:
         yield "cache", "; ".join(_cache_in_words(stage.cache))
+    yield from _around_attempts_in_words(stage)
+
+
+def _around_attempts_in_words(stage: Stage) -> Iterator[tuple[str, str]]:
+    if stage.each is not None:
+        yield "each", _each_in_words(stage.each)
     if stage.approve is not None:
         limit = "" if stage.approve.timeout is None else f", within {shown_seconds(stage.approve.timeout)}"
         yield "approve", f"somebody must agree{limit}: {' '.join(stage.approve.text.split())}"
     if stage.concurrency is not None:
         count = "1 stage" if stage.concurrency.limit == 1 else f"{stage.concurrency.limit} stages"
         yield "concurrency", f"{count} of the group {stage.concurrency.group} at once, over all runs"
+    if stage.junit:
+        yield "junit", f"test reports: {', '.join(stage.junit)}"
 
 
 def run_in_words(pipeline: Pipeline) -> Iterator[tuple[str, str]]:

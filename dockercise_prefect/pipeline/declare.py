@@ -193,6 +193,7 @@ def stage(
     each: Stage | Each | None = None,
     approve: str | Approval | None = None,
     concurrency: str | StageConcurrency | None = None,
+    junit: Sequence[str] = (),
     at: str | None = None,
 ) -> Stage:
     """Declare a stage. LANGUAGE section 2 says what each key means.
@@ -221,6 +222,7 @@ def stage(
         each: a stage, or `each(…)`: there is one member for each line that this stage prints.
         approve: a question, or `approval(…)`.
         concurrency: a group in which one stage runs at once, or `at_once(…)`.
+        junit: globs of test reports in its volume.
         at: `path:line:column` of the YAML that the stage was compiled from.
 
     Raises:
@@ -281,5 +283,6 @@ def stage(
         each=group,
         approve=Approval(approve) if isinstance(approve, str) else approve,
         concurrency=StageConcurrency(concurrency) if isinstance(concurrency, str) else concurrency,
+        junit=tuple(junit),
         place=None if at is None else Place.parse(at),
     )

@@ -69,6 +69,7 @@ class Stage:
         instance: which instance of a stage with `matrix` it is; None if it is not an instance.
         approve: what somebody must agree to before it runs; None for nothing.
         concurrency: how many stages of its group run at once; None for no limit.
+        junit: globs of its test reports, from its own volume on.
         place: where the stage was written.
     """
 
@@ -103,6 +104,7 @@ class Stage:
     instance: Instance | None = None
     approve: Approval | None = None
     concurrency: StageConcurrency | None = None
+    junit: tuple[str, ...] = ()
     place: Place | None = None
 
     @property

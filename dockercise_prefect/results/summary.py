@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, StrictInt, TypeAdapter
 
+from dockercise_prefect.results.tests.counts import TestCounts
 from dockercise_prefect.status import RunStatus, StageStatus
 
 
@@ -71,6 +72,7 @@ class StageSummary:
         reused_from: the run that the stage is reused from; None if it is not reused.
         audit: how the stage compares with what could have been reused; None if it was not compared.
         instance: which instance of a stage it is; None if it is not an instance.
+        tests: how many tests its reports have; None if there is no report.
     """
 
     status: StageStatus
@@ -85,6 +87,7 @@ class StageSummary:
     reused_from: str | None = None
     audit: AuditSummary | None = None
     instance: InstanceSummary | None = None
+    tests: TestCounts | None = None
 
     @property
     def seconds(self) -> float | None:
@@ -105,8 +108,8 @@ class StageSummary:
     def to_json(self) -> dict[str, Any]:
         """The entry of the stage in `summary.json`."""
         audit = None if self.audit is None else asdict(self.audit)
-        instance = {} if self.instance is None else {"instance": asdict(self.instance)}
-        return {**{name: getattr(self, name) for name in _OF_A_STAGE}, "audit": audit, **instance}
+        parts = {name: asdict(part) for name in _LEFT_OUT if (part := getattr(self, name)) is not None}
+        return {**{name: getattr(self, name) for name in _OF_A_STAGE}, "audit": audit, **parts}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> StageSummary:
@@ -182,7 +185,10 @@ class RunSummary:
 
 
 # `asdict` copies each value, which takes most of the time of a record with thousands of stages.
-_OF_A_STAGE = tuple(one.name for one in fields(StageSummary) if one.name != "instance")
+_LEFT_OUT = ("instance", "tests")
+"""Parts that most stages do not have. They are left out of the entries of those."""
+
+_OF_A_STAGE = tuple(one.name for one in fields(StageSummary) if one.name not in _LEFT_OUT)
 _OF_A_RUN = tuple(one.name for one in fields(RunSummary))
 _STAGES = TypeAdapter(StageSummary)
 _RUNS = TypeAdapter(RunSummary)

@@ -52,6 +52,7 @@ CHANGES: dict[str, tuple[Any, str]] = {
     "shell": (("bash",), "it sets `shell` now"),
     "sudo": (True, "it sets `sudo` now"),
     "entrypoint": (("tool",), "it sets `entrypoint` now"),
+    "junit": (("*.xml",), "it sets `junit` now"),
 }
 """For each attribute of a stage, another text, and what is said then."""
 

@@ -6,11 +6,11 @@ A failure of the store does not affect stages: the run goes on, and ends in erro
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from tarfile import TarError
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dockercise_prefect.archives.content_digest import content_digested
 from dockercise_prefect.errors import EngineError, StorageError
@@ -22,12 +22,16 @@ from dockercise_prefect.results.record.file_names import volume_file
 from dockercise_prefect.results.record.journal import Entry, Journal
 from dockercise_prefect.results.record.store import Kept, LogWriter, RunStore
 from dockercise_prefect.results.summary import AuditSummary, InstanceSummary, StageSummary
+from dockercise_prefect.results.tests.stage_tests import StageTests
 from dockercise_prefect.reuse.ingredients import Ingredients
 from dockercise_prefect.runtime.engine import EngineLostError
 from dockercise_prefect.runtime.secrets.masking import Scan
 from dockercise_prefect.runtime.stage.job import JobResult, OwnVolume
 from dockercise_prefect.runtime.stage.running import EndedAtOnceError
 from dockercise_prefect.status import RunStatus, StageStatus
+
+if TYPE_CHECKING:
+    from dockercise_prefect.results.tests.reports import Reports
 
 
 class RunRecord:
@@ -169,6 +173,7 @@ class RunRecord:
         """The stage need not run. `result` is of an earlier run."""
         self.note(Entry.RESULT, result.to_json())
         stdout, volume = result.stdout, result.volume
+        tests = self._tests_of_then(stage, result)
         summary = StageSummary(
             result.status,
             result.exit_code,
@@ -176,6 +181,7 @@ class RunRecord:
             message=result.message,
             reused_from=None if stdout is None else stdout.reused_from,
             instance=_instance(stage),
+            tests=None if tests is None else tests.counts,
         )
         kept = Kept(
             output_digest=None if stdout is None else stdout.digest,
@@ -210,16 +216,19 @@ class RunRecord:
     ) -> OwnVolume:
         """Store the volume of the stage, after `stage_ended`. For a sensitive stage, only if nothing sensitive is found in it.
 
-        `listed` is called with each entry of the list of its files (docs/digests.md).
+        Its test reports are read on the way. `listed` is called with each entry of the list of its files (docs/digests.md).
 
         Returns:
             The volume. Its `file` is None if it is not stored.
         """
         digests: list[str] = []
+        reports = _reports(stage.junit) if stage.junit and not self._secrecy.because(stage) else None
         # Of a stage that another process has run, nobody has noted what was known when it ended.
         scan = self._scans[stage.name] if stage.name in self._scans else self._secrecy.scan(stage)
         try:
-            digested = content_digested(looked_through(files, scan), stage.name, digests.append, listed)
+            checked = looked_through(files, scan)
+            read = checked if reports is None else reports.collected(checked, stage.name)
+            digested = content_digested(read, stage.name, digests.append, listed)
             base = self._store.keep_volume(stage.name, digested)
         except (SensitiveFoundError, EndedAtOnceError) as error:
             self._leave_out(stage, "volume", error.message)
@@ -233,12 +242,14 @@ class RunRecord:
                 StorageError(f"the volume of {stage.name} is not in the results: the engine sent a broken archive ({error})")
             )
         else:
+            self._keep_tests(stage, None if reports is None else reports.tests())
             self._amend(stage, lambda kept: replace(kept, volume_digest=digests[0]))
             return replace(volume, digest=digests[0], file=volume_file(stage.name), base=base)
         return volume
 
     def leave_volume_out(self, stage: Stage) -> None:
         """The stage left nothing in its volume, or nothing that may be stored."""
+        self._keep_tests(stage, None)
         self._store.leave_volume_out(stage.name)
 
     def note_made_from(self, stage: Stage, made_from: Ingredients) -> None:
@@ -283,6 +294,38 @@ class RunRecord:
         if first:
             self._observer(Notice(f"results cannot be saved: {error}"))
 
+    def _tests_of_then(self, stage: Stage, result: JobResult) -> StageTests | None:
+        """Copy the tests of a stage that is reused from the earlier run, since the record of that run may be removed."""
+        if not stage.junit or result.stdout is None or result.stdout.reused_from is None:
+            return None
+        from dockercise_prefect.results.reading.recorded_run import RecordedRun  # noqa: PLC0415  most runs need none
+
+        earlier = RecordedRun(self._store.objects, self._store.folder.parent.name, result.stdout.reused_from)
+        try:
+            tests = earlier.tests(stage.name)
+        except StorageError as error:
+            self._observer(Notice(f"the tests of {stage.name} are not in this record: {error.message}"))
+            return None
+        if tests is not None:
+            self._keep(lambda: self._store.keep_tests(stage.name, tests.to_json()))
+        return tests
+
+    def _keep_tests(self, stage: Stage, found: StageTests | None) -> None:
+        """Store the tests of a stage that has ended, or say why there are none."""
+        if not stage.junit or self.stage(stage.name).exit_code is None:
+            return
+        if found is None:
+            because = self._secrecy.because(stage)
+            why = f"no file in its volume matches {', '.join(f'`{glob}`' for glob in stage.junit)}"
+            self._leave_out(stage, "test report", f"its output is sensitive: {because}" if because else why)
+            return
+        tests = found.masked(self._secrecy.masker.text)
+        for note in tests.left_out:
+            self._observer(Notice(f"test reports of {stage.name}: {note}"))
+        self._keep(lambda: self._store.keep_tests(stage.name, tests.to_json()))
+        with self._lock:
+            self._stages[stage.name] = replace(self._stages[stage.name], tests=tests.counts)
+
     def _leave_out(self, stage: Stage, what: str, why: str) -> None:
         self._amend(stage, lambda kept: replace(kept, left_out={**kept.left_out, what: why}))
         self._observer(Notice(_left_out(what, stage, why)))
@@ -321,6 +364,12 @@ class RunRecord:
 
 def _instance(stage: Stage) -> InstanceSummary | None:
     return None if stage.instance is None else InstanceSummary(stage.instance.of, stage.instance.key)
+
+
+def _reports(globs: Sequence[str]) -> Reports:
+    from dockercise_prefect.results.tests.reports import Reports  # noqa: PLC0415  only pipelines with reports need parsers
+
+    return Reports(globs)
 
 
 def _left_out(what: str, stage: Stage, why: str) -> str:

@@ -40,12 +40,20 @@ def lifecycle_of_stage(stage: Stage) -> Json:
         entry["entrypoint"] = list(stage.entrypoint)
     if stage.cache is not None:
         entry["cache"] = {"for": stage.cache.max_age, "salt": stage.cache.salt, "also": list(stage.cache.also)}
+    return {**entry, **_around_attempts(stage)}
+
+
+def _around_attempts(stage: Stage) -> Json:
+    """What counts before and after the attempts at a stage."""
+    entry: Json = {}
     if stage.each is not None:
         entry["each"] = _each_to_json(stage.each)
     if stage.approve is not None:
         entry["approve"] = {"text": stage.approve.text, "timeout": stage.approve.timeout}
     if stage.concurrency is not None:
         entry["concurrency"] = {"group": stage.concurrency.group, "limit": stage.concurrency.limit}
+    if stage.junit:
+        entry["junit"] = list(stage.junit)
     return entry
 
 
@@ -65,6 +73,7 @@ def stage_lifecycle_from_json(entry: Json) -> dict[str, Any]:
         "each": _each_from_json(entry["each"]) if "each" in entry else None,
         "approve": Approval(**entry["approve"]) if "approve" in entry else None,
         "concurrency": StageConcurrency(**entry["concurrency"]) if "concurrency" in entry else None,
+        "junit": tuple(entry.get("junit", ())),
     }
 
 

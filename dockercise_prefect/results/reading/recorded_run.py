@@ -31,11 +31,13 @@ from dockercise_prefect.results.record.file_names import (
     output_file,
     packed_log,
     plain_log,
+    tests_file,
     volume_file,
 )
 from dockercise_prefect.results.record.run_facts import RunFacts
 from dockercise_prefect.results.record.store import Kept
 from dockercise_prefect.results.summary import RunSummary, StageSummary
+from dockercise_prefect.results.tests.stage_tests import StageTests
 
 Parsed = TypeVar("Parsed")
 
@@ -147,6 +149,10 @@ class RecordedRun:
     def kept(self, stage: StageName) -> Kept | None:
         """What is stored of a stage; None if it has not been started yet."""
         return self._parsed_of_stage(stage, Kept.from_json)
+
+    def tests(self, stage: StageName) -> StageTests | None:
+        """What the test reports of a stage say; None if there is no report."""
+        return self._parsed(tests_file(stage), StageTests.from_json)
 
     def is_over(self) -> bool:
         """Whether the run has ended and nothing more will be written."""

@@ -35,6 +35,11 @@ def volume_file(stage: StageName) -> str:
     return f"{stage}.tar{PACKED}"
 
 
+def tests_file(stage: StageName) -> str:
+    """The file with the tests of the stage, from its reports."""
+    return f"{stage}.tests.json"
+
+
 def plain_log(stage: StageName) -> str:
     """The file with the stage's log while it grows. A short log stays there."""
     return f"{stage}.log"

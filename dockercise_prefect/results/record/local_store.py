@@ -1,7 +1,8 @@
 """The record of a run as a local folder (DESIGN section 3).
 
 `<results>/<pipeline>/<run-id>/` holds `index.json`, `<stage>.json`, `<stage>.log` or `<stage>.log.zst`, `<stage>.out`,
-`<stage>.tar.zst` and, in the end, `out.zip`, `report.html` and `summary.json`.
+`<stage>.tar.zst`,
+`<stage>.tests.json` and, in the end, `out.zip`, `report.html` and `summary.json`.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ from dockercise_prefect.results.record.file_names import (
     entry_file,
     output_file,
     plain_log,
+    tests_file,
     volume_file,
 )
 from dockercise_prefect.results.record.journal import Journal
@@ -187,6 +189,11 @@ class LocalStore:
                     compressed.write(chunk)
         return base.stage if base else None
 
+    def keep_tests(self, name: str, tests: bytes) -> None:
+        """See `RunStore`."""
+        with self._whole(tests_file(name)) as file:
+            file.write(tests)
+
     def leave_volume_out(self, name: str) -> None:
         """See `RunStore`."""
         self._bases.leave_out(name)
@@ -234,6 +241,8 @@ class LocalStore:
         stages: Mapping[str, Mapping[str, Any]] = index["stages"]
         for name in stages:
             checked_name(name, "a stage")
+            if stages[name].get("junit") and (other := tests_file(name).removesuffix(".json")) in stages:
+                raise UsageError(f"the tests of {name} would be stored where the end of {other} is", f"rename {other}")
         self._sensitive = {name: stage["sensitive"] for name, stage in stages.items() if stage["sensitive"]}
         self._silent = frozenset(name for name, stage in stages.items() if stage["no_log"])
         self._groups = tuple(name for name, stage in stages.items() if "each" in stage)

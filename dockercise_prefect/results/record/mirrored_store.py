@@ -18,6 +18,7 @@ from dockercise_prefect.results.record.file_names import (
     output_file,
     packed_log,
     plain_log,
+    tests_file,
     volume_file,
 )
 from dockercise_prefect.results.record.local_store import LocalStore
@@ -126,6 +127,11 @@ class MirroredStore:
         base = self._local.keep_volume(name, files)
         self._mirror.put(volume_file(name), after=volume_file(base) if base else None)
         return base
+
+    def keep_tests(self, name: str, tests: bytes) -> None:
+        """See `RunStore`."""
+        self._local.keep_tests(name, tests)
+        self._mirror.put(tests_file(name))
 
     def leave_volume_out(self, name: str) -> None:
         """See `RunStore`."""

@@ -213,6 +213,10 @@ class RunStore(Protocol):
         """
         ...
 
+    def keep_tests(self, name: str, tests: bytes) -> None:
+        """Store the tests of the stage as `<stage>.tests.json`, before the `stage_ended` that counts them."""
+        ...
+
     def leave_volume_out(self, name: str) -> None:
         """The stage's volume is not stored."""
         ...
