@@ -40,7 +40,7 @@ def complete_stages(context: click.Context, _parameter: click.Parameter, incompl
         pipeline = compile_folder(context.params.get("root") or Path(), packages=kept_packages()).pipeline
     except DockerciseError:
         return []
-    return _beginning(incomplete, [stage.name for stage in pipeline])
+    return _beginning(incomplete, [*pipeline.instances, *pipeline.by_name])
 
 
 def complete_runs(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import click
@@ -55,16 +55,17 @@ def resume_of(
     if begin is not None and only is not None:
         raise UsageError("--from and --only both choose what runs", "use one of them")
     named = begin or only
-    if named is not None and named not in pipeline.by_name:
-        meant = did_you_mean(named, list(pipeline.by_name))
+    if named is not None and named not in pipeline.by_name and named not in pipeline.instances:
+        meant = did_you_mean(named, [*pipeline.by_name, *pipeline.instances])
         hint = f"did you mean `{meant}`?" if meant else "`dockercise compile --format text` lists the stages"
         raise UsageError(f"the pipeline has no stage `{named}`", hint)
     records = Records(open_objects(settings.results, settings), pipeline.name)
     runs = [passed_in(records.find(one)) for one in wanted]
     if named is None:
         return Resume(runs=runs)
-    changing = {named} if begin is None else _and_after(named, pipeline)
-    return Resume(runs=runs, as_it_was=frozenset(pipeline.by_name.keys() - changing), afresh=frozenset({named}))
+    afresh = frozenset(pipeline.named([named]))
+    changing = afresh if begin is None else _and_after(afresh, pipeline)
+    return Resume(runs=runs, as_it_was=frozenset(pipeline.by_name.keys() - changing), afresh=afresh)
 
 
 def how_to_resume(summary: RunSummary, root: str | None) -> str | None:
@@ -82,9 +83,9 @@ def how_to_resume(summary: RunSummary, root: str | None) -> str | None:
     return f"to resume: dockercise run{folder} --resume {summary.run_id}"
 
 
-def _and_after(name: StageName, pipeline: Pipeline) -> set[StageName]:
-    """The stage, and all that come after it."""
-    found = {name}
+def _and_after(names: Iterable[StageName], pipeline: Pipeline) -> set[StageName]:
+    """The stages, and all that come after them."""
+    found = {*names}
     for stage in pipeline:
         if found.intersection(stage.needs):
             found.add(stage.name)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from dockercise_prefect.emit.request import Request
@@ -12,13 +12,16 @@ from dockercise_prefect.pipeline import (
     Build,
     CodeSnapshot,
     Dependency,
+    DependencyKind,
     Image,
     ImageReference,
+    Pipeline,
     Stage,
     StageImage,
     StageName,
     StageVolume,
 )
+from dockercise_prefect.pipeline.instances import folded
 
 LONGEST = 36
 """The most characters of a line in a box. The middle of longer lines is left out: it matters least in image references."""
@@ -34,9 +37,10 @@ class Shape(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One stage.
+    """One stage, or all instances of one stage.
 
     Attributes:
+        stage: the stage; the stage as written, if the box is of its instances.
         name: the whole name of the stage, printable.
         detail: the second line: what the stage runs in.
         trigger: which changed files make it a target, or None.
@@ -44,6 +48,7 @@ class Box:
         place: where it was written, or None.
     """
 
+    stage: StageName
     name: str
     detail: str
     trigger: str | None
@@ -98,14 +103,27 @@ class Drawing:
 def drawing(request: Request) -> Drawing:
     """What to draw of a pipeline."""
     pipeline = request.pipeline
-    position = {stage.name: index for index, stage in enumerate(pipeline)}
-    boxes = [_box(stage, request.targets) for stage in pipeline]
-    arrows = [
-        Arrow(position[earlier], position[stage.name], tuple(edge for edge in stage.depends_on if edge.stage == earlier))
-        for stage in pipeline
-        for earlier in stage.needs
-    ]
-    return Drawing(printable(pipeline.name), tuple(boxes), tuple(arrows))
+    targets = pipeline.named(request.targets)
+    for shown_as in (folded(pipeline.instances, pipeline.by_name), {}):
+        boxes: dict[StageName, Box] = {}
+        for stage in pipeline:
+            name = shown_as.get(stage.name, stage.name)
+            boxes.setdefault(name, _box(stage, targets) if name == stage.name else _folded_box(stage, pipeline, targets))
+        arrows = _arrows(pipeline, list(boxes), shown_as)
+        if all(arrow.source < arrow.target for arrow in arrows):
+            break  # otherwise, another stage runs between two instances, and needs one of them: they are not folded
+    return Drawing(printable(pipeline.name), tuple(boxes.values()), tuple(arrows))
+
+
+def _arrows(pipeline: Pipeline, boxes: Sequence[StageName], shown_as: Mapping[StageName, StageName]) -> list[Arrow]:
+    """The arrows between boxes. Edges of folded instances of the same kind are one edge."""
+    position = {name: index for index, name in enumerate(boxes)}
+    found: dict[tuple[int, int], dict[tuple[DependencyKind, bool], Dependency]] = {}
+    for stage in pipeline:
+        for edge in stage.depends_on:
+            ends = position[shown_as.get(edge.stage, edge.stage)], position[shown_as.get(stage.name, stage.name)]
+            found.setdefault(ends, {}).setdefault((edge.kind, edge.inferred), edge)
+    return [Arrow(source, target, tuple(edges.values())) for (source, target), edges in found.items()]
 
 
 def shortened(line: str) -> str:
@@ -118,6 +136,7 @@ def shortened(line: str) -> str:
 
 def _box(stage: Stage, targets: Sequence[StageName]) -> Box:
     return Box(
+        stage=stage.name,
         name=printable(stage.name),
         detail=printable(_detail(stage)),
         trigger=_trigger(stage.triggers),
@@ -125,6 +144,13 @@ def _box(stage: Stage, targets: Sequence[StageName]) -> Box:
         is_target=stage.name in targets,
         place=None if stage.place is None else str(stage.place),
     )
+
+
+def _folded_box(stage: Stage, pipeline: Pipeline, targets: Sequence[StageName]) -> Box:
+    """The box of all instances of a stage, of which this one is the first."""
+    instances = pipeline.instances[stage.written_name]
+    box = _box(stage, targets)
+    return replace(box, stage=stage.written_name, name=printable(stage.written_name), detail=f"{len(instances)} instances")
 
 
 def _shape(stage: Stage) -> Shape:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from dockercise_prefect.emit.text import build_of, image_of, mount_of, settings_of
 from dockercise_prefect.frontend.findings import printable
@@ -32,6 +32,8 @@ def explanation(pipeline: Pipeline, name: StageName) -> str:
     Raises:
         DefinitionError: the stage does not exist (DK040).
     """
+    if name not in pipeline.by_name and name in pipeline.instances:
+        return _of_instances(pipeline, name)
     chosen = pipeline.only([name]).by_name
     joining = [stage.name for stage in run_of(pipeline, [name]) if stage.name not in chosen]
     stage = pipeline.by_name[name]
@@ -47,6 +49,44 @@ def explanation(pipeline: Pipeline, name: StageName) -> str:
         *([["clean-up stages of that run", f"  {printable(', '.join(joining))}"]] if joining else []),
     ]
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
+
+
+def _of_instances(pipeline: Pipeline, name: StageName) -> str:
+    """The explanation of a stage with `matrix`: its instances, and the stages that need them."""
+    instances = [pipeline.by_name[one] for one in pipeline.instances[name]]
+    chosen = pipeline.only([name]).by_name
+    users: dict[str, int] = {}
+    for user in pipeline:
+        if user.written_name != name and not set(user.needs).isdisjoint(pipeline.instances[name]):
+            users[user.written_name] = users.get(user.written_name, 0) + 1
+    place = f"  ({instances[0].place})" if instances[0].place else ""
+    values = [
+        (axis, dict.fromkeys(one.instance.values[axis] for one in instances if one.instance)) for axis in _axes(instances)
+    ]
+    count = "1 instance" if len(instances) == 1 else f"{len(instances)} instances"
+    sections = [
+        [f"{printable(name)}, a stage of {printable(pipeline.name)} with {count}{place}"],
+        [_row(axis, ", ".join(found)) for axis, found in values],
+        [
+            "instances",
+            *(_row(one.name, image_of(one.image) if one.build is None else build_of(one.build)) for one in instances),
+        ],
+        [
+            "is needed by",
+            *(f"  {printable(user)}" + (f", {count} instances" if count > 1 else "") for user, count in users.items()),
+        ]
+        if users
+        else ["no stage needs it"],
+        [
+            f"to run all of them, {len(chosen)} of {len(pipeline)} stages run",
+            f"  `dockercise explain '{printable(instances[0].name)}'` explains one of them",
+        ],
+    ]
+    return "\n\n".join("\n".join(section) for section in sections) + "\n"
+
+
+def _axes(instances: Sequence[Stage]) -> Sequence[str]:
+    return [] if instances[0].instance is None else list(instances[0].instance.values)
 
 
 def _first(stage: Stage) -> str:

@@ -80,13 +80,13 @@ def svg(request: Request, looks: Mapping[StageName, Look] = NO_LOOKS) -> str:
 
     Args:
         request: the pipeline.
-        looks: for stages of a run, how they ended.
+        looks: for stages of a run, how they ended; also for stages whose instances share a box.
 
     A stage that builds has a double border, a stage without a container has round ends, and a target has a thick border. A line
     is dashed if all its edges are inferred. Tool tips show the places.
     """
     picture = drawing(request)
-    boxes = [_Looking(box, looks.get(stage.name)) for stage, box in zip(request.pipeline, picture.boxes, strict=True)]
+    boxes = [_Looking(box, looks.get(box.stage)) for box in picture.boxes]
     links = [Link(arrow.source, arrow.target, arrow.label) for arrow in picture.arrows]
     labels = {link.label: Size(_width(link.label, TEXT_SIZE), LABEL_HEIGHT) for link in links}
     layout = lay_out([_box_size(box) for box in boxes], links, labels)

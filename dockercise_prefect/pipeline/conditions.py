@@ -42,6 +42,7 @@ def skipped_beforehand(pipeline: Pipeline, context: RunContext, targets: Collect
         context: what the run knows of git.
         targets: the stages that were asked for; empty for all.
     """
+    targets = pipeline.named(targets)
     skipped: dict[StageName, str] = {}
     for stage in pipeline:
         why = unmet(stage.when, context) or _uses_skipped(stage, skipped)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dockercise_prefect.pipeline.sources import StageName
 
 MAX_KEY_BYTES = 120
 """The most bytes of a key. A longer key is cut, and ends with digits of its digest."""
+
+FOLDED_FROM = 20
+"""If a stage has at least so many instances, they are shown together where there is little room."""
 
 _DIGITS = 8
 _CANNOT_STAND = re.compile(r"[\s/\\:\x00-\x1f\x7f-\x9f]")
@@ -48,6 +51,17 @@ def seen_as(later: Instance | None, earlier: Instance) -> str:
     """
     is_counterpart = later is not None and later.of != earlier.of and later.values.items() >= earlier.values.items()
     return earlier.of if is_counterpart else f"{earlier.of}/{earlier.key}"
+
+
+def folded(instances: Mapping[StageName, Sequence[StageName]], stages: Container[StageName]) -> dict[StageName, StageName]:
+    """The instances that are shown together, each with the stage under whose name they are shown.
+
+    Args:
+        instances: the instances of each stage that has any.
+        stages: the names of all stages. An instance of one of them is a member of a group (`each`), which is shown itself.
+    """
+    together = {stage: names for stage, names in instances.items() if len(names) >= FOLDED_FROM and stage not in stages}
+    return {name: stage for stage, names in together.items() for name in names}
 
 
 def instance_name(stage: StageName, key: str) -> StageName:

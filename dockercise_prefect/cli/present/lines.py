@@ -11,6 +11,7 @@ from rich.text import Text
 from dockercise_prefect.orchestration.run.events import EngineFound, RunStarted
 from dockercise_prefect.pipeline import Stage
 from dockercise_prefect.results.places.place import shown
+from dockercise_prefect.results.reading.instances import Instances
 from dockercise_prefect.results.reading.terminal_text import plain_line
 from dockercise_prefect.results.reading.wording import MARKS, duration
 from dockercise_prefect.results.summary import RunSummary, StageSummary
@@ -135,6 +136,13 @@ def stage_lines(stage: Stage, summary: StageSummary, width: int, marks: Marks) -
     )
     if summary.status is StageStatus.ERROR:
         yield from further_lines(summary)
+
+
+def instances_row(instances: Instances, width: int, marks: Marks) -> Text:
+    """How the instances of a stage ended, in one line: `✗ test   20 instances: 18 passed, 2 failed`."""
+    status = instances.status
+    style = STYLES.get(status, "bold")
+    return stage_row(mark=marks.stages[status], name=instances.stage, width=width, details=instances.counts, style=style)
 
 
 def further_lines(summary: StageSummary) -> Iterator[Text]:

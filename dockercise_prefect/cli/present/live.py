@@ -15,6 +15,7 @@ from rich.text import Text
 
 from dockercise_prefect.cli.present.board import Board
 from dockercise_prefect.cli.present.lines import (
+    instances_row,
     last_line,
     marks_for,
     name_width,
@@ -35,7 +36,8 @@ from dockercise_prefect.orchestration.run.events import (
     Waiting,
 )
 from dockercise_prefect.pipeline import StageName
-from dockercise_prefect.results.reading.members import folded
+from dockercise_prefect.pipeline.members import with_members
+from dockercise_prefect.results.reading.instances import Instances, rows
 from dockercise_prefect.results.reading.terminal_text import coloured_line, plain_line
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 
@@ -119,8 +121,12 @@ class LivePresenter:
         self._stop()
         self._open(None)
         if self._run is not None and self._ended:  # otherwise no stage has started, and the last line says why
-            for name, ended in folded(summary.stages).items():
-                self._say(stage_lines(self._run.pipeline.find(name), ended, self._width, self._marks))
+            pipeline = with_members(self._run.pipeline, summary.stages)
+            for row in rows(pipeline, summary.stages):
+                if isinstance(row, Instances):
+                    self._say([instances_row(row, self._width, self._marks)])
+                elif row.name in summary.stages:
+                    self._say(stage_lines(row, summary.stages[row.name], self._width, self._marks))
         self._say([last_line(summary, self._marks)])
 
     def _is_of_member(self, event: Event) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from dockercise_prefect.pipeline import Stage
-from dockercise_prefect.results.reading.members import FOLDED_FROM, MOST_FAILED
+from dockercise_prefect.pipeline.instances import FOLDED_FROM
+from dockercise_prefect.results.reading.members import MOST_FAILED
 from dockercise_prefect.results.summary import StageSummary
 
 

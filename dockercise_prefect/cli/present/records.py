@@ -13,6 +13,7 @@ from dockercise_prefect.cli.present.lines import (
     RUN_STYLES,
     Marks,
     further_lines,
+    instances_row,
     last_line,
     name_width,
     padded,
@@ -23,7 +24,7 @@ from dockercise_prefect.cli.present.lines import (
 from dockercise_prefect.pipeline import Stage
 from dockercise_prefect.pipeline.members import without_members
 from dockercise_prefect.results.places.place import shown
-from dockercise_prefect.results.reading.members import folded
+from dockercise_prefect.results.reading.instances import Instances, rows
 from dockercise_prefect.results.reading.run_list import Listed
 from dockercise_prefect.results.reading.run_view import RunView
 from dockercise_prefect.results.reading.terminal_text import plain_line
@@ -63,13 +64,15 @@ def run_lines(view: RunView, links: Sequence[tuple[str, str]], marks: Marks) -> 
         f"started {_time(view.run.began)} UTC",
     ]
     yield Text(plain_line(f" {marks.dot} ".join(head)))
-    shown_names = {stage.name for stage in view.pipeline} - (view.stages.keys() - folded(view.stages).keys())
     if view.summary and view.summary.flow_run_url:
         yield Text(plain_line(view.summary.flow_run_url))
-    shown_stages = [stage for stage in view.pipeline if stage.name in shown_names]
-    width = name_width(stage.name for stage in shown_stages)
-    for stage in shown_stages:
-        yield from _stage_lines(view, stage, width, marks)
+    shown_rows = list(rows(view.pipeline, view.stages))
+    width = name_width(row.name for row in shown_rows)
+    for row in shown_rows:
+        if isinstance(row, Instances):
+            yield instances_row(row, width, marks)
+        else:
+            yield from _stage_lines(view, row, width, marks)
     yield _last_line(view, marks)
     for problem in view.problems:
         yield Text(plain_line(f"note: {problem}"), "yellow")

@@ -10,10 +10,14 @@ from dockercise_prefect.emit.request import Request
 from dockercise_prefect.emit.svg import Look, svg
 from dockercise_prefect.pipeline import Pipeline, StageName
 from dockercise_prefect.pipeline.members import with_members, without_members
+from dockercise_prefect.results.reading.instances import Instances, folded_instances
 from dockercise_prefect.results.reading.wording import MARKS, duration, words
 from dockercise_prefect.results.report.run_page import Head, run_page, stage_anchor
 from dockercise_prefect.results.report.source import FolderSource
 from dockercise_prefect.results.summary import RunSummary, StageSummary
+
+MOST_NAMED = 3
+"""The most failed instances that the tool tip of their box names."""
 
 LARGEST_GRAPH = 400
 """The largest number of stages to draw. A bigger picture is unreadable."""
@@ -42,9 +46,17 @@ def drawing(pipeline: Pipeline, stages: Mapping[StageName, StageSummary]) -> str
         stages: how its stages ended. Those that are missing have not started.
     """
     drawn = without_members(pipeline)
-    if not 1 < len(drawn) <= LARGEST_GRAPH:
+    groups = folded_instances(drawn, stages)
+    if not 1 < len(drawn) - sum(len(one.names) - 1 for one in groups.values()) <= LARGEST_GRAPH:
         return None
-    return svg(Request(drawn), {name: _look(name, stage) for name, stage in stages.items()})
+    looks = {name: _look(name, stage) for name, stage in stages.items()}
+    return svg(Request(drawn), {**looks, **{name: _look_of_instances(one) for name, one in groups.items()}})
+
+
+def _look_of_instances(instances: Instances) -> Look:
+    first = next(iter(instances.blamed or instances.summaries))
+    named = f" ({', '.join(instances.blamed[:MOST_NAMED])})" if instances.blamed else ""
+    return Look(instances.status.value, MARKS[instances.status], instances.counts + named, stage_anchor(first))
 
 
 def _look(name: str, stage: StageSummary) -> Look:

@@ -21,7 +21,8 @@ from dockercise_prefect.orchestration.shell.images import with_exact_image
 from dockercise_prefect.orchestration.shell.outputs import RecordedOutputs
 from dockercise_prefect.orchestration.shell.plan import Left, Plan, planned
 from dockercise_prefect.orchestration.shell.variables import found_again
-from dockercise_prefect.pipeline import Pipeline, Stage, StageName
+from dockercise_prefect.pipeline import Dependency, DependencyKind, Pipeline, Stage, StageName
+from dockercise_prefect.pipeline.instances import seen_as
 from dockercise_prefect.results.reading.run_view import RunView
 from dockercise_prefect.runtime.attempts import StagePorts
 from dockercise_prefect.runtime.cleanup.labels import RunIdentity
@@ -190,10 +191,22 @@ class _Shell:
                     if left.stage.name not in restored:
                         restored[left.stage.name] = self._restored(left, workspace.volumes, workspace.any_image())
                 inputs = {left.stage.name: restored[left.stage.name] for left in self._plan.inputs[stage.name]}
-                result = workspace.run_stage(stage, inputs, ports, self._visit.sink)
+                result = workspace.run_stage(self._with_inputs(stage), inputs, ports, self._visit.sink)
                 if stage is not stages[-1] and not result.status.succeeded:
                     raise StageError(f"the image of {stage.name} could not be built again: {result.message}")
         return self._exit_code(result)
+
+    def _with_inputs(self, stage: Stage) -> Stage:
+        """The stage with edges to the stages that it needs, which say where it finds what they printed."""
+        edges = (
+            Dependency(
+                left.stage.name,
+                DependencyKind.OUT,
+                seen_as=None if left.stage.instance is None else seen_as(stage.instance, left.stage.instance),
+            )
+            for left in self._plan.inputs[stage.name]
+        )
+        return replace(stage, depends_on=(*stage.depends_on, *edges))
 
     def _restored(self, left: Left, volumes: Volumes, image: str) -> JobResult:
         """What a stage left, on this engine: its output, and its volume if it is needed."""

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+from dockercise_prefect.pipeline.instances import FOLDED_FROM
 from dockercise_prefect.results.summary import StageSummary
-
-FOLDED_FROM = 20
-"""With so many members, a group is shown without the members that did not fail."""
 
 MOST_FAILED = 100
 """How many members that failed are shown of one group, at most."""

@@ -1,7 +1,9 @@
 "use strict";
 const stages = [...document.querySelectorAll("details.stage")];
 const filter = document.getElementById("filter");
-const shown = () => stages.filter((stage) => !stage.hidden);
+const groups = [...document.querySelectorAll("details.instances")];
+const groupOf = (stage) => stage.parentElement.closest("details.instances");
+const shown = () => stages.filter((stage) => !stage.hidden && (groupOf(stage)?.open ?? true));
 
 function named(hash) {
   try {
@@ -15,6 +17,8 @@ function reveal(hash) {
   const stage = document.getElementById(named(hash));
   if (!stage || !stage.matches("details.stage")) return;
   stage.hidden = false;
+  const group = groupOf(stage);
+  if (group) group.hidden = !(group.open = true);
   stage.open = true;
   stage.querySelector("summary").focus({ preventScroll: true });
   stage.scrollIntoView({ block: "start" });
@@ -23,6 +27,10 @@ function reveal(hash) {
 function narrow() {
   const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
   for (const stage of stages) stage.hidden = !words.every((word) => stage.dataset.text.includes(word));
+  for (const group of groups) {
+    group.hidden = ![...group.querySelectorAll("details.stage")].some((stage) => !stage.hidden);
+    if (words.length && !group.hidden) group.open = true;
+  }
   document.getElementById("count").textContent = words.length ? `${shown().length} of ${stages.length}` : "";
 }
 
@@ -60,7 +68,10 @@ document.addEventListener("click", (event) => {
 });
 if (filter) {
   filter.addEventListener("input", narrow);
-  document.getElementById("open-all").addEventListener("click", () => shown().forEach((stage) => (stage.open = true)));
+  document.getElementById("open-all").addEventListener("click", () => {
+    for (const group of groups) group.open = true;
+    for (const stage of shown()) stage.open = true;
+  });
   document.getElementById("close-all").addEventListener("click", () => stages.forEach((stage) => (stage.open = false)));
 }
 document.addEventListener("keydown", (event) => {

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
 from dockercise_prefect.results.places.files import json_bytes
+from dockercise_prefect.results.reading.instances import Instances, folded_instances
 from dockercise_prefect.results.reading.members import folded
 from dockercise_prefect.results.reading.timeline import critical_path
 from dockercise_prefect.results.reading.wording import MARKS, duration, shared_with, words
@@ -147,6 +148,7 @@ def run_page(
         tags=pipeline.tags,
         commit=commit,
         stages=entries,
+        groups=_groups(pipeline, entries, folded_instances(pipeline, stages)),
         blamed=[entry for entry in entries if entry.is_to_blame],
         path=path,
         path_seconds=sum(stages[name].seconds or 0.0 for name in path),
@@ -214,6 +216,35 @@ class _Entry:
     def text(self) -> str:
         """The text that a filter searches."""
         return f"{self.name} {self.words} {self.headline} {'critical' if self.is_critical else ''}".lower()
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Stages that follow each other on the page: the instances of one stage that are shown together, or a single stage.
+
+    Attributes:
+        instances: sums the instances up; None for a single stage.
+    """
+
+    entries: Sequence[_Entry]
+    instances: Instances | None = None
+
+    @property
+    def mark(self) -> str:
+        """The sign for the state of the instances that matters most."""
+        return "" if self.instances is None else MARKS[self.instances.status]
+
+
+def _groups(pipeline: Pipeline, entries: Sequence[_Entry], folded: Mapping[StageName, Instances]) -> list[_Group]:
+    by_name = {entry.name: entry for entry in entries}
+    found: dict[StageName, _Group] = {}
+    for entry in entries:
+        stage = pipeline.by_name[entry.name].written_name
+        if stage not in folded:
+            found[entry.name] = _Group([entry])
+        elif stage not in found:
+            found[stage] = _Group([by_name[name] for name in folded[stage].names if name in by_name], folded[stage])
+    return list(found.values())
 
 
 def _entry(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from zstandard import ZstdCompressor
 
 from dockercise_prefect.orchestration.run.report import LARGEST_GRAPH, report
-from dockercise_prefect.pipeline import Pipeline, Stage, stage
+from dockercise_prefect.pipeline import Pipeline, Stage, instance, stage
 from dockercise_prefect.results.report.excerpt import excerpt
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 from dockercise_prefect.status import RunStatus, StageStatus
@@ -110,6 +110,20 @@ def test_a_big_pipeline_is_listed_and_not_drawn(tmp_path: Path) -> None:
     assert "<svg" not in page
     assert page.count('<details class="stage') == LARGEST_GRAPH + 1
     assert len(page) < 8_000_000
+
+
+def test_many_instances_are_folded(tmp_path: Path) -> None:
+    """Many instances of a stage are in one part of the page, which says how they ended, and in one box of the picture."""
+    which = [instance("check", NUMBER=str(number)) for number in range(LARGEST_GRAPH + 1)]
+    many = [(stage(one.name, instance=one, image="bb:1"), ran(StageStatus.PASSED, 0, 1), b"") for one in which]
+    report_of_all = (stage("end", image="bb:1", after=[one for one, _, _ in many]), ran(StageStatus.PASSED, 1, 2), b"")
+
+    page = page_of(tmp_path, *many, report_of_all)
+
+    assert page.count('<details class="instances passed" id="instances=check">') == 1
+    assert f"{len(which)} instances: {len(which)} passed" in page
+    assert "<svg" in page
+    assert 'href="#stage=check%280%29"' in page
 
 
 def test_long_values_of_many_stages_are_cut(tmp_path: Path) -> None:
