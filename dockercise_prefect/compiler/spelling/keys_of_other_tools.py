@@ -66,7 +66,7 @@ _HINTS: Mapping[str, str] = {
     ),
     **dict.fromkeys(
         ("strategy", "parallel", "parallelism", "across", "withItems", "withParam", "foreach"),
-        "there is no matrix yet: write a stage for each value, and share common keys with an anchor, `<<: *name`",
+        "`matrix` runs a stage once for each combination of values: `matrix: {python: [3.11, 3.12]}`",
     ),
     **dict.fromkeys(
         ("caches", "restore_cache", "save_cache"),
