@@ -84,6 +84,7 @@ class References:
             if IDENTIFIER.match(variable) and not is_taken(variable):
                 self._by_variable[variable].append(stage)
         self._meant: dict[str, str | None] = {}
+        self._known: dict[tuple[str, str], Mentions] = {}  # instances of a stage usually have the same script
         # Names with characters that a shell quotes cannot be found as parts of the text. There are few of them.
         self._odd = [_QUOTES.sub("", stage) for stage in self._stages if not _PARTS.fullmatch(stage)]
 
@@ -102,7 +103,10 @@ class References:
             return draft
         from dockercise_prefect.compiler.shell.mentions import mentions  # noqa: PLC0415  most pipelines never need the grammar
 
-        found = mentions(draft.run.text, draft.working_dir)
+        key = draft.run.text, draft.working_dir
+        if key not in self._known:
+            self._known[key] = mentions(*key)
+        found = self._known[key]
         script = _PlacedScript(draft.run, self._positions)
         paths = self._paths(draft, found)
         variables = [*self._variables(draft, found, script, given), *_of_the_run(found, script, given)]

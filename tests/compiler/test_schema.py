@@ -62,6 +62,7 @@ NOT_SEEN_IN_A_SCHEMA = {
 VALUES_NOT_SEEN_IN_A_SCHEMA = {
     "$": "a variable may be one of a `matrix`",
     "this is too small": "an expression does not add up `0h0.0001s`",
+    "is not more than 0": "an expression does not add up `0d`",
     "Docker needs at least 6m": "an expression does not multiply `512k`",
     "is outside the folder that is built": "an expression does not resolve `a/../..`",
     "is not a file below the context": "an expression does not resolve `a/..`",

@@ -124,6 +124,13 @@ def test_too_many_stages() -> None:
     assert "DOCKERCISE_UNTRUSTED_STAGES" in (finding.hint or "")
 
 
+def test_instances_count_as_stages() -> None:
+    """Each instance of a stage with a matrix counts towards the limit."""
+    (finding,) = refusals(compiled(p="a: {img: x, matrix: {n: [1, 2, 3, 4]}}\n"))
+
+    assert finding.message == "not trusted: 4 stages would run, but the limit is 3: a(4) is one too many"
+
+
 def test_only_what_would_run_is_judged() -> None:
     """A refused stage that is not selected does not prevent the run of another."""
     pipeline = compiled(p="test: {img: x}\ndeploy: {img: x, vol: '/etc:/mnt'}\n")

@@ -11,7 +11,7 @@ from dockercise_prefect.cli import dockercise
 from dockercise_prefect.compiler import compile_folder
 from tests.test_user_pages import blocks
 
-PAGE = (Path(__file__).resolve().parents[1] / "docs/matrix.md").read_text()
+PAGE = (Path(__file__).resolve().parents[3] / "docs/matrix.md").read_text()
 PIPELINES = blocks(PAGE, "yaml")
 (WRONG,) = blocks(PAGE, "yaml wrong")
 FIRST_GRAPH, _, SECOND_GRAPH, FINDINGS = (block.partition("\n")[2] for block in blocks(PAGE, "console"))
