@@ -58,6 +58,14 @@ def test_stages_are_completed(tmp_path: Path) -> None:
     assert broken == []
 
 
+def test_instances_are_completed(tmp_path: Path) -> None:
+    """A stage with a matrix is completed, and each of its instances, as bash asks for them inside quotes."""
+    (tmp_path / "a.dockercise.yaml").write_text("test: {img: x, matrix: {a: [1, 2]}}\n")
+
+    assert _completed(tmp_path, "dockercise run te") == ["test", "test(1)", "test(2)"]
+    assert _completed(tmp_path, "dockercise run 'test(") == ["test(1)", "test(2)"]
+
+
 def test_runs_are_completed(tmp_path: Path) -> None:
     """`show` and `logs` complete `last` and the ids of runs."""
     Recorded(tmp_path / "results", number=1)

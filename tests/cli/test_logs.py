@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from dockercise_prefect.errors import ExitStatus
+from dockercise_prefect.pipeline import Pipeline, instance, stage
 from dockercise_prefect.results.summary import StageSummary
 from dockercise_prefect.status import StageStatus
 from tests.support.command import Command
@@ -99,6 +100,19 @@ def test_a_log_that_is_lost_is_a_failure(command: Command, run: Recorded, tmp_pa
     assert outcome.status == ExitStatus.ENGINE_FAILED
     assert "check   │ looking\n" in outcome.out
     assert f"the record of {run_id()} has no log of greet\n" in outcome.err
+
+
+def test_a_stage_with_instances(command: Command, tmp_path: Path) -> None:
+    """For a stage with a matrix, an instance has to be named."""
+    which = instance("test", A="1")
+    record = Recorded(tmp_path, Pipeline("p", [stage(which.name, instance=which, image="x")]))
+    record.stage(which.name, ran(StageStatus.PASSED, 0, 1), b"hello\n")
+
+    outcome = command("logs", record.run_id, "test", "--results", str(tmp_path))
+
+    assert outcome.status == ExitStatus.WRONG_INPUT
+    assert outcome.err == f"`test` has 1 instance in the run {record.run_id}\n  hint: name it: `'test(1)'`\n"
+    assert command("logs", record.run_id, "test(1)", "--results", str(tmp_path)).out == "hello\n"
 
 
 def test_an_unknown_stage(command: Command, run: Recorded, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dockercise_prefect.errors import ExitStatus
-from dockercise_prefect.pipeline import ImageReference, Pipeline, Stage
+from dockercise_prefect.pipeline import ImageReference, Pipeline, Stage, instance, stage
 from dockercise_prefect.results.summary import AuditSummary, StageSummary
 from dockercise_prefect.status import RunStatus, StageStatus
 from tests.support.command import Command
@@ -38,6 +38,25 @@ def test_it_looks_like_the_end_of_run(command: Command, tmp_path: Path) -> None:
         f"report         {run.folder}/report.html\n"
         f"outputs        {run.folder}/out.zip\n"
     )
+
+
+def test_many_instances(command: Command, tmp_path: Path) -> None:
+    """From 20 instances on, one line counts them, and those that failed follow, with the ends of their logs."""
+    which = [instance("test", NUMBER=str(number)) for number in range(20)]
+    pipeline = Pipeline("many", [stage(one.name, instance=one, image="x") for one in which])
+    run = Recorded(tmp_path, pipeline)
+    for one in which:
+        run.stage(one.name, ran(StageStatus.PASSED, 0, 1))
+    run.stage("test(7)", ran(StageStatus.FAILED, 0, 1, 3, "exit code 3\nwhy"))
+    run.end(RunStatus.FAILED)
+
+    outcome = command("show", run.run_id, "--results", str(tmp_path))
+
+    assert outcome.out.splitlines()[2:5] == [
+        "  ✗ test              20 instances: 19 passed, 1 failed",
+        "  ✗ test(7)   1.0 s   exit code 3",
+        "      why",
+    ]
 
 
 def test_a_run_that_goes_on_or_was_killed(command: Command, tmp_path: Path) -> None:

@@ -19,6 +19,9 @@ from dockercise_prefect.pipeline import Code, Instance, LiteralValue, StageName,
 
 _KEY = "matrix"
 
+MAX_INSTANCES = 1_024
+"""The most instances in one pipeline. A file with few lines, and aliases in them, could otherwise make millions of stages."""
+
 
 @dataclass(frozen=True, slots=True)
 class Definition:
@@ -45,8 +48,19 @@ def definitions(stages: Sequence[StageDefinition], findings: Findings) -> list[D
     places = {stage.name: stage.key.place for stage in stages}
     by_variable = {folded(name): name for name in places}
     found: list[Definition] = []
+    left = MAX_INSTANCES
     for stage in stages:
-        found += _instances(stage, places, by_variable, findings) or [Definition(_without_matrix(stage))]
+        instances = _instances(stage, places, by_variable, findings) if left >= 0 else []
+        left -= len(instances)
+        if instances and left < 0:
+            findings.error(
+                Code.WRONG_COUNT,
+                f"{stage.name}: with this stage, the pipeline has more than {MAX_INSTANCES:,} instances",
+                stage.key.place,
+                hint="use fewer values, or several pipelines",
+            )
+            instances = []
+        found += instances or [Definition(_without_matrix(stage))]
     return found
 
 

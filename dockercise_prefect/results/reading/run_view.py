@@ -56,6 +56,13 @@ class RunView:
         try:
             return self.pipeline.by_name[name]
         except KeyError:
+            if instances := self.pipeline.instances.get(name):
+                count, what = (
+                    ("1 instance", "it:") if len(instances) == 1 else (f"{len(instances)} instances", "one of them, such as")
+                )
+                raise UsageError(
+                    f"`{name}` has {count} in the run {self.run.run_id}", f"name {what} `'{instances[0]}'`"
+                ) from None
             meant = did_you_mean(name, list(self.pipeline.by_name))
             hint = f"did you mean `{meant}`?" if meant else f"`dockercise show {self.run.run_id}` lists its stages"
             raise UsageError(f"`{name}` is not a stage of the run {self.run.run_id}", hint) from None

@@ -75,3 +75,13 @@ def test_values_that_one_name_cannot_tell_apart() -> None:
     (one,) = findings(a='t: {img: x, matrix: {a: ["1 2", 1_2]}}')
 
     assert (one.code, str(one.place)) == ("DK086", "a.dockercise.yaml:1:33")
+
+
+def test_a_pipeline_has_a_limit_too() -> None:
+    """Aliases cannot make any number of instances: the first stage above the limit of the pipeline is found, and no other."""
+    stages = "".join(f"s{number}: {{img: x, matrix: *matrix}}\n" for number in range(1000))
+    values = ", ".join(map(str, range(16)))
+
+    (one,) = findings(a=f"first: {{img: x, matrix: &matrix {{a: [{values}], b: [{values}]}}}}\n{stages}")
+
+    assert one.message == "s3: with this stage, the pipeline has more than 1,024 instances"
