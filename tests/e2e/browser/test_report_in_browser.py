@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from dockercise_prefect.orchestration.run.report import report
-from dockercise_prefect.pipeline import Pipeline, stage
+from dockercise_prefect.pipeline import Pipeline, instance, stage
 from dockercise_prefect.results.summary import RunSummary
 from dockercise_prefect.status import RunStatus, StageStatus
 from tests.support.prefect.prefect_pages import window
@@ -183,3 +183,31 @@ def test_a_stage_has_one_colour(page: Page, url: str) -> None:
         state = page.locator("details.stage", has_text=name).first.locator(".state")
         colour = state.evaluate("(one) => getComputedStyle(one).color")
         assert box.evaluate("(one) => getComputedStyle(one).stroke") == colour, name
+
+
+def test_many_instances_are_folded(page: Page, tmp_path: Path) -> None:
+    """Many instances of a stage are hidden behind one line, until a click on it, a filter or a link shows them."""
+    which = [instance("test", NUMBER=str(number)) for number in range(20)]
+    pipeline = Pipeline("many", [stage(one.name, instance=one, image="x") for one in which])
+    run = Recorded(tmp_path, pipeline)
+    stages = {one.name: ran(StageStatus.PASSED, 0, 1) for one in which}
+    stages["test(7)"] = ran(StageStatus.FAILED, 0, 1, 3, "exit code 3")
+    for name, summary in stages.items():
+        run.stage(name, summary, log=f"I am {name}\n".encode())
+    run.store.keep_report(report(run.folder, pipeline, RunSummary(run.run_id, "many", RunStatus.FAILED, stages=stages)))
+    url = (run.folder / "report.html").as_uri()
+    instances, line = page.locator("details.stage:visible"), page.locator("details.instances > summary")
+
+    page.goto(url)
+    expect(instances).to_have_count(0)
+    expect(line).to_contain_text("20 instances: 19 passed, 1 failed")
+    line.click()
+    expect(instances).to_have_count(20)
+    line.click()
+    page.fill("#filter", "failed")
+    expect(instances).to_have_count(1)
+    page.fill("#filter", "")
+    line.click()
+    expect(instances).to_have_count(0)
+    page.locator(".wrong a").click()
+    expect(page.locator(log_of(page, "test(7)"))).to_have_text("I am test(7)\n")
