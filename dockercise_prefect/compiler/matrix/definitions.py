@@ -18,6 +18,7 @@ from dockercise_prefect.frontend.nodes import Scalar, is_null
 from dockercise_prefect.pipeline import Code, Instance, LiteralValue, StageName, folded, instance_key
 
 _KEY = "matrix"
+_EACH = "each"
 
 MAX_INSTANCES = 1_024
 """The most instances in one pipeline. A file with few lines, and aliases in them, could otherwise make millions of stages."""
@@ -82,6 +83,11 @@ def _instances(
     if node is None or is_null(node):
         return []
     combinations = read_matrix(Field(stage.name, _KEY, node, findings))
+    each = stage.body.by_key.get(_EACH) if isinstance(stage.body, MappingNode) else None
+    if each is not None and not is_null(each):
+        hint = "remove one of the two; a loop in the script can go over the values of the other"
+        findings.error(Code.NO_MEMBERS, f"{stage.name}: a stage with `matrix` cannot have `each`", each.place, hint=hint)
+        return []
     if combinations is None:
         return []
     _report_taken(stage, combinations, places, by_variable, findings)

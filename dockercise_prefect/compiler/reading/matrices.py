@@ -18,7 +18,13 @@ from dockercise_prefect.frontend.nodes import Sequence as List
 from dockercise_prefect.pipeline import Code
 
 MAX_COMBINATIONS = 256
-"""The most instances of a stage."""
+"""The most instances of a stage, and the most entries of `include` and of `exclude`."""
+
+MAX_VARIABLES = 32
+"""The most variables of a matrix, and of each entry of `include` and `exclude`."""
+
+_COMPARISONS = 2_000
+"""The most comparisons of further variables in `include` with those of the matrix, to find misspelt ones."""
 
 _INCLUDE = "include"
 _EXCLUDE = "exclude"
@@ -80,12 +86,15 @@ class _Reader:
 
     def __init__(self, field: Field) -> None:
         self._field = field
+        self._comparisons = _COMPARISONS
         self.failed = False
 
     def read(self, node: MappingNode) -> Sequence[Combination]:
         axes = self._axes(node)
         excluded, included = (self._entries(node, key) for key in (_EXCLUDE, _INCLUDE))
         self._check_known(axes, excluded)
+        if len(axes) > MAX_VARIABLES:
+            self._report_too_many(len(axes), "variables", MAX_VARIABLES, self._field)
         if not axes and included:
             axes = dict.fromkeys(included[0][1], ())
         if self.failed:
@@ -93,13 +102,13 @@ class _Reader:
         if not axes:
             self._error(Code.WRONG_COUNT, "`matrix` has no variable", self._field, _FORM)
         if math.prod(map(len, axes.values())) > MAX_COMBINATIONS:
-            self._report_too_many(math.prod(map(len, axes.values())))
+            self._report_too_many(math.prod(map(len, axes.values())), "combinations", MAX_COMBINATIONS, self._field)
             return ()
         found = [Combination(dict(zip(axes, values, strict=True)), {}) for values in product(*axes.values())]
         found = self._without(excluded, found)
         found += self._included(included, list(axes), found)
         if len(found) > MAX_COMBINATIONS:
-            self._report_too_many(len(found))
+            self._report_too_many(len(found), "combinations", MAX_COMBINATIONS, self._field)
         elif not found and not self.failed:
             hint = "remove an entry of `exclude`"
             self._error(Code.WRONG_COUNT, "`exclude` takes away every combination of the matrix", self._field, hint)
@@ -156,12 +165,19 @@ class _Reader:
         written = node.by_key.get(key)
         if written is None or is_null(written):
             return []
-        entries = []
-        for item in written.items if isinstance(written, List) else (written,):
+        entries: list[tuple[Field, dict[str, Scalar]]] = []
+        items = written.items if isinstance(written, List) else (written,)
+        if len(items) > MAX_COMBINATIONS:
+            self._report_too_many(len(items), f"entries of `{key}`", MAX_COMBINATIONS, self._field.at(written))
+            return entries
+        for item in items:
             field = Field(self._field.owner, f"matrix: {key}", item, self._field.findings)
             if not isinstance(written, List) or not isinstance(item, MappingNode) or not item.by_text:
                 self.failed = True
                 field.wrong_type("a list of mappings", f"write `{key}: [{{python: 3.12, db: pg}}]`")
+                continue
+            if len(item.by_text) > MAX_VARIABLES:
+                self._report_too_many(len(item.by_text), f"variables in an entry of `{key}`", MAX_VARIABLES, field)
                 continue
             entries.append((field, self._values(field, item)))
         return entries
@@ -204,7 +220,8 @@ class _Reader:
         added: list[Combination] = []
         for field, entry in included:
             more = {name: value for name, value in entry.items() if name not in axes}
-            for name in more:
+            for name in more if self._comparisons > 0 else ():
+                self._comparisons -= len(axes)
                 meant = did_you_mean(name, axes)
                 if meant is not None and meant not in entry:
                     self._report_unknown(name, field, f"did you mean `{meant}`?")
@@ -226,13 +243,9 @@ class _Reader:
     def _report_unknown(self, name: str, field: Field, hint: str | None) -> None:
         self._error(Code.UNKNOWN_AXIS, f"`{name}` is not a variable of the matrix", field, hint)
 
-    def _report_too_many(self, count: int) -> None:
-        self._error(
-            Code.WRONG_COUNT,
-            f"the matrix has {count:,} combinations, but the limit is {MAX_COMBINATIONS}",
-            self._field,
-            "use fewer values, or several stages",
-        )
+    def _report_too_many(self, count: int, what: str, limit: int, at: Field) -> None:
+        hint = "use fewer values, or several stages"
+        self._error(Code.WRONG_COUNT, f"the matrix has {count:,} {what}, but the limit is {limit}", at, hint)
 
     def _error(self, code: Code, message: str, at: Field, hint: str | None, *related: Related) -> None:
         self.failed = True

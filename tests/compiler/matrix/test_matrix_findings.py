@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from dockercise_prefect.compiler.matrix.findings import merged
@@ -85,3 +87,29 @@ def test_a_pipeline_has_a_limit_too() -> None:
     (one,) = findings(a=f"first: {{img: x, matrix: &matrix {{a: [{values}], b: [{values}]}}}}\n{stages}")
 
     assert one.message == "s3: with this stage, the pipeline has more than 1,024 instances"
+
+
+@pytest.mark.parametrize(
+    ("matrix", "message"),
+    [
+        ({"exclude": [{"a": "2"}] * 257}, "the matrix has 257 entries of `exclude`, but the limit is 256"),
+        ({f"v{number}": "1" for number in range(33)}, "the matrix has 34 variables, but the limit is 32"),
+        (
+            {"include": [{f"v{number}": "1" for number in range(33)}]},
+            "the matrix has 33 variables in an entry of `include`, but the limit is 32",
+        ),
+    ],
+    ids=["entries", "variables", "variables-of-an-entry"],
+)
+def test_limits(matrix: dict[str, object], message: str) -> None:
+    """Whatever could make reading a matrix slow has a limit."""
+    (one,) = findings(a=json.dumps({"t": {"img": "x", "matrix": {"a": ["1"], **matrix}}}))
+
+    assert (one.code, one.message) == ("DK085", f"t: {message}")
+
+
+def test_no_each() -> None:
+    """A stage has either a matrix or members."""
+    found = findings(a="lines: {img: x, run: ls}\nt: {img: x, matrix: {a: [1]}, each: lines, run: ls}\n")
+
+    assert ("DK090", "t: a stage with `matrix` cannot have `each`") in [(one.code, one.message) for one in found]
