@@ -222,7 +222,7 @@ def pipelines() -> Iterator[Case]:
         ("comments", 250_000, lambda n: "#\n" * n + stage),
         ("stages", 2_000, lambda n: "".join(f"s{i}: {{img: x, run: y}}\n" for i in range(n))),
         ("unknown keys", 2_000, lambda n: "a:\n" + "".join(f"  k{i}: x\n" for i in range(n))),
-        ("stages with a matrix", 60, lambda n: "".join(f"s{i}: {{img: x, matrix: {{a: [1, 2, 3, 4, 5]}}}}\n" for i in range(n))),
+        ("stages with a matrix", 64, lambda n: "".join(f"s{i}: {{img: x, matrix: {{a: [1, 2, 3, 4]}}}}\n" for i in range(n))),
         ("entries of a matrix", 100, lambda n: "a: {img: x, matrix: {b: [1], include: [" + "{b: 1, cb: d}," * n + "]}}\n"),
         ("tags", 8_000, lambda n: "a:\n  img: x\n  env:\n" + "    - ! x\n" * n),
         ("variables", 8_000, lambda n: "a:\n  img: x\n  env:\n" + "".join(f"    - A{i}=x\n" for i in range(n))),
