@@ -61,6 +61,7 @@ def test_one_fails_among_passing(dockercise_run: Dockercise, command: Command, r
     assert [name for name, status in statuses.items() if status != "passed"] == ["test(3.12,mysql)", "report"]
     assert statuses["test(3.12,mysql)"] == "failed"
     assert said.stages["report"]["because"] == "test(3.12,mysql)"
+    assert said.stages["test(3.12,mysql)"]["instance"] == {"of": "test", "key": "3.12,mysql"}
     assert _masked(SHOWN)[2:] == [line for line in _masked(shown.out) if line.startswith("  ")]
     runs = prefect_records.task_runs(prefect_api, said.summary["flow_run_id"], 7)
     assert runs.keys() == statuses.keys()
