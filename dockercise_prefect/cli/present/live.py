@@ -24,6 +24,7 @@ from dockercise_prefect.cli.present.lines import (
     stage_lines,
 )
 from dockercise_prefect.cli.present.stream import ForgivingStream
+from dockercise_prefect.cli.present.tests import count_lines
 from dockercise_prefect.orchestration.run.events import (
     EngineFound,
     Event,
@@ -127,7 +128,7 @@ class LivePresenter:
                     self._say([instances_row(row, self._width, self._marks)])
                 elif row.name in summary.stages:
                     self._say(stage_lines(row, summary.stages[row.name], self._width, self._marks))
-        self._say([last_line(summary, self._marks)])
+        self._say([*count_lines(summary.stages), last_line(summary, self._marks)])
 
     def _is_of_member(self, event: Event) -> bool:
         """Whether a member of a group starts or ends. The group has a row in the table, and its members have none (`each`)."""

@@ -16,6 +16,7 @@ from dockercise_prefect.cli.present.lines import (
 )
 from dockercise_prefect.cli.present.members import FirstMembers
 from dockercise_prefect.cli.present.stream import ForgivingStream
+from dockercise_prefect.cli.present.tests import count_lines
 from dockercise_prefect.orchestration.run.events import (
     EngineFound,
     Event,
@@ -71,6 +72,7 @@ class PlainPresenter:
                     yield from (text.plain for text in stage_lines(stage, summary, self._width, self._marks))
             case RunEnded(summary):
                 yield from self._open(None)
+                yield from (text.plain for text in count_lines(summary.stages))
                 yield last_line(summary, self._marks).plain
             case _:
                 return

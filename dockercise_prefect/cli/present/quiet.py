@@ -9,6 +9,7 @@ from typing import TextIO
 from dockercise_prefect.cli.present.lines import further_lines, last_line, marks_for, name_width, stage_lines
 from dockercise_prefect.cli.present.members import FirstMembers
 from dockercise_prefect.cli.present.stream import ForgivingStream
+from dockercise_prefect.cli.present.tests import count_lines
 from dockercise_prefect.orchestration.run.events import Event, RunEnded, RunStarted, StageEnded
 from dockercise_prefect.pipeline import Stage
 from dockercise_prefect.results.summary import StageSummary
@@ -48,6 +49,8 @@ class QuietPresenter:
             case StageEnded(name, summary) if self._run is not None and summary.status.to_blame:
                 yield from self._failed(self._run.pipeline.find(name), summary)
             case RunEnded(summary):
+                wrong = {name: stage for name, stage in summary.stages.items() if stage.tests and stage.tests.wrong}
+                yield from (text.plain for text in count_lines(wrong))
                 yield last_line(summary, self._marks).plain
             case _:
                 return

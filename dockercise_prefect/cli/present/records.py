@@ -21,6 +21,7 @@ from dockercise_prefect.cli.present.lines import (
     stage_lines,
     stage_row,
 )
+from dockercise_prefect.cli.present.tests import count_lines
 from dockercise_prefect.pipeline import Stage
 from dockercise_prefect.pipeline.members import without_members
 from dockercise_prefect.results.places.place import shown
@@ -73,6 +74,7 @@ def run_lines(view: RunView, links: Sequence[tuple[str, str]], marks: Marks) -> 
             yield instances_row(row, width, marks)
         else:
             yield from _stage_lines(view, row, width, marks)
+    yield from count_lines(view.stages)
     yield _last_line(view, marks)
     for problem in view.problems:
         yield Text(plain_line(f"note: {problem}"), "yellow")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from dockercise_prefect.orchestration.prefect.markdown import code, fenced, link, plain, table
@@ -16,6 +16,7 @@ from dockercise_prefect.results.reading.timeline import critical_path
 from dockercise_prefect.results.reading.wording import MARKS, duration, shared_with, words
 from dockercise_prefect.results.record.file_names import volume_file
 from dockercise_prefect.results.summary import RunSummary, StageSummary
+from dockercise_prefect.results.tests.stage_tests import StageTests
 from dockercise_prefect.status import StageStatus
 
 LONGEST_SLUG = 60
@@ -23,6 +24,9 @@ LONGEST_SLUG = 60
 
 MOST_ROWS = 500
 """How many stages are in the table of a run. Browsers take seconds for a table of thousands of rows."""
+
+MOST_TESTS = 100
+"""How many failed tests are in the table of a stage."""
 
 MOST_TOLD = 5
 """How many stages have their last lines in the artifact of a run. Those of the others are one click away."""
@@ -52,6 +56,7 @@ _PARTS: Mapping[str, str] = {
     ".out": "output",
     ".tar.zst": "volume",
     ".json": "JSON",
+    ".tests.json": "tests",
 }
 """The kinds of the files in a stage's record, by their endings."""
 
@@ -70,7 +75,8 @@ def stage_headline(summary: StageSummary) -> str:
     """How a stage ended, in one line: `✗ failed in 2.5 s: exit code 3`."""
     took = "" if summary.seconds is None else f" in {duration(summary.seconds)}"
     why = f": {plain(summary.headline)}" if summary.message else f", {summary.at_attempt}" if summary.at_attempt else ""
-    return f"{_state(summary)}{took}{why}"
+    tests = f" · {plain(summary.tests.words)}" if summary.tests is not None else ""
+    return f"{_state(summary)}{took}{why}{tests}"
 
 
 def stage_text(  # noqa: PLR0917  everything that is shown of a stage
@@ -81,8 +87,9 @@ def stage_text(  # noqa: PLR0917  everything that is shown of a stage
     find: Find,
     base: StageName | None = None,
     pages: Pages = NO_PAGES,
+    tests: StageTests | None = None,
 ) -> str:
-    """The text about a stage: how it ended, where its record is, the end of its log.
+    """The text about a stage: how it ended, where its record is, its tests, the end of its log.
 
     Args:
         name: the stage.
@@ -92,6 +99,7 @@ def stage_text(  # noqa: PLR0917  everything that is shown of a stage
         find: returns the addresses of the files.
         base: the stage whose archive contains the files that both volumes have in common.
         pages: the addresses of earlier runs.
+        tests: what its test reports say.
     """
     notes = {volume_file(name): f": {plain(shared_with(base))}"} if base else {}
     rows = [
@@ -103,9 +111,31 @@ def stage_text(  # noqa: PLR0917  everything that is shown of a stage
         *((_PARTS[file.removeprefix(name)], _found(file, find) + notes.get(file, "")) for file in files),
     ]
     lines = [f"## {plain(name)}", "", *table(("state", _state(summary)), (row for row in rows if row[1]))]
+    if tests is not None:
+        lines += ["", *_tests(tests)]
     if tail:
         lines += ["", f"The last {len(tail)} lines of its log:" if len(tail) > 1 else "Its log:", "", *fenced(tail)]
     return "\n".join(lines) + "\n"
+
+
+def _tests(tests: StageTests) -> Iterator[str]:
+    """How many tests there are, and a table of those that failed."""
+    yield f"**{plain(tests.counts.words)}**"
+    rows = [
+        (
+            plain(case.outcome),
+            plain(case.full_name),
+            "" if case.seconds is None else duration(case.seconds),
+            plain(case.headline),
+        )
+        for case in tests.wrong[:MOST_TESTS]
+    ]
+    if rows:
+        yield from ("", *table(("state", "test", "took", "message"), rows))
+    if (more := tests.counts.wrong - len(rows)) > 0:
+        yield from ("", f"And {more:,} more failed tests. All of them are in the record.")
+    for note in tests.left_out:
+        yield from ("", plain(note))
 
 
 def run_headline(summary: RunSummary) -> str:
@@ -134,7 +164,7 @@ def run_text(summary: RunSummary, pipeline: Pipeline, files: Sequence[str], find
             f"**{_paged(name, stage)}**" if name in critical else _paged(name, stage),
             _took(stage),
             _exit_code(stage),
-            _message(stage, pages),
+            " · ".join(filter(None, (_message(stage, pages), plain(stage.tests.words) if stage.tests else ""))),
         )
         for name, stage in stages[:MOST_ROWS]
     ]

@@ -18,10 +18,13 @@ from dockercise_prefect.orchestration.prefect.artifact_text import (
     stage_text,
 )
 from dockercise_prefect.orchestration.run.record import RunRecord
-from dockercise_prefect.pipeline import Pipeline, Stage
-from dockercise_prefect.results.record.file_names import INDEX, OUTPUTS, REPORT, SUMMARY, entry_file
+from dockercise_prefect.pipeline import Pipeline, Stage, StageName
+from dockercise_prefect.results.places.folder import FolderObjects
+from dockercise_prefect.results.reading.recorded_run import RecordedRun
+from dockercise_prefect.results.record.file_names import INDEX, OUTPUTS, REPORT, SUMMARY, entry_file, tests_file
 from dockercise_prefect.results.record.store import RunStore
-from dockercise_prefect.results.summary import RunSummary
+from dockercise_prefect.results.summary import RunSummary, StageSummary
+from dockercise_prefect.results.tests.stage_tests import StageTests
 from dockercise_prefect.runtime.stage.job import JobResult
 
 
@@ -69,9 +72,12 @@ class PrefectView:
     def _show(self, stage: Stage, result: JobResult, tail: Sequence[str], log: str | None) -> None:
         output = result.stdout.file if result.stdout else None
         archive = result.volume.file if result.volume else None
-        files = [file for file in (log, output, archive, entry_file(stage.name)) if file]
         summary = self._record.stage(stage.name)
-        text = stage_text(stage.name, summary, tail, files, self._find, result.volume.base if result.volume else None)
+        tests = self._tests(stage.name, summary)
+        report = None if tests is None else tests_file(stage.name)
+        files = [file for file in (log, output, archive, report, entry_file(stage.name)) if file]
+        base = result.volume.base if result.volume else None
+        text = stage_text(stage.name, summary, tail, files, self._find, base, tests=tests)
         self._artifacts.add(stage_key(self._pipeline.name, stage.name), stage_headline(summary), text, summary.task_run_id)
 
     def run(self, summary: RunSummary) -> None:
@@ -81,12 +87,21 @@ class PrefectView:
         pages = {run_id: f"{FLOW_RUNS}/{flow_run_id}" for run_id, flow_run_id in earlier.items()}
         for name, stage in reused.items():
             if stage.task_run_id is not None:
-                text = stage_text(name, stage, [], [entry_file(name)], self._find, pages=pages)
+                text = stage_text(name, stage, [], [entry_file(name)], self._find, pages=pages, tests=self._tests(name, stage))
                 self._artifacts.add(stage_key(self._pipeline.name, name), stage_headline(stage), text, stage.task_run_id)
         with collector_paused():
             text = run_text(summary, self._pipeline, [REPORT, OUTPUTS, SUMMARY, INDEX], self._find, pages)
         self._artifacts.add(run_key(self._pipeline.name), run_headline(summary), text)
         self._artifacts.close()
+
+    def _tests(self, name: StageName, summary: StageSummary) -> StageTests | None:
+        if summary.tests is None:
+            return None
+        folder = self._store.folder
+        try:
+            return RecordedRun(FolderObjects(folder.parent.parent), folder.parent.name, folder.name).tests(name)
+        except StorageError:  # somebody removed the record, which ends the run in error
+            return None
 
     def _find(self, file: str) -> str:
         """A link to the file; its plain URL if no link can be signed, because the credentials have expired."""

@@ -23,10 +23,12 @@ from dockercise_prefect.results.record.file_names import (
     output_file,
     packed_log,
     plain_log,
+    tests_file,
     volume_file,
 )
 from dockercise_prefect.results.report.excerpt import Excerpt
 from dockercise_prefect.results.report.pages import page
+from dockercise_prefect.results.report.shown_tests import ShownTests
 from dockercise_prefect.results.report.source import Source
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 
@@ -200,6 +202,7 @@ class _Entry:
     files: list[str]
     log: Excerpt | None
     no_log: str
+    tests: ShownTests | None
     json: str
 
     @property
@@ -215,7 +218,8 @@ class _Entry:
     @property
     def text(self) -> str:
         """The text that a filter searches."""
-        return f"{self.name} {self.words} {self.headline} {'critical' if self.is_critical else ''}".lower()
+        tests = self.tests.counts.words if self.tests else ""
+        return f"{self.name} {self.words} {self.headline} {tests} {'critical' if self.is_critical else ''}".lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +257,7 @@ def _entry(
     kept = source.entry(stage.name)
     files = [name for name in _files(stage.name) if name in source.names]
     lines = (summary.message or "").strip().splitlines()
+    tests = source.tests(stage.name)
     return _Entry(
         name=stage.name,
         state=summary.status.value,
@@ -269,12 +274,13 @@ def _entry(
         files=files,
         log=source.log(stage.name, longest) if _has_log(source, stage.name) else None,
         no_log=_why_no_log(stage, summary, files),
+        tests=None if tests is None else ShownTests.of(tests, longest),
         json=json_bytes(_shortened(kept, min(LONGEST_VALUE, longest))).decode().rstrip("\n"),
     )
 
 
 def _files(name: StageName) -> tuple[str, ...]:
-    return packed_log(name), plain_log(name), output_file(name), entry_file(name), volume_file(name)
+    return packed_log(name), plain_log(name), output_file(name), entry_file(name), tests_file(name), volume_file(name)
 
 
 def _has_log(source: Source, name: StageName) -> bool:

@@ -12,8 +12,9 @@ from dockercise_prefect.errors import StorageError
 from dockercise_prefect.pipeline import StageName
 from dockercise_prefect.results.places.folder import FolderObjects
 from dockercise_prefect.results.reading.recorded_run import RecordedRun
-from dockercise_prefect.results.record.file_names import SUMMARY, entry_file
+from dockercise_prefect.results.record.file_names import SUMMARY, entry_file, tests_file
 from dockercise_prefect.results.report.excerpt import Excerpt, excerpt
+from dockercise_prefect.results.tests.stage_tests import StageTests
 
 
 class Source(Protocol):
@@ -30,6 +31,10 @@ class Source(Protocol):
 
     def log(self, stage: StageName, budget: int) -> Excerpt | None:
         """An excerpt of a log, of at most `budget` bytes; None if there is none, or if it is too long to be read for a page."""
+        ...
+
+    def tests(self, stage: StageName) -> StageTests | None:
+        """The tests of a stage; None if there are none, or if they cannot be read."""
         ...
 
     def base(self, stage: StageName) -> StageName | None:
@@ -66,6 +71,12 @@ class FolderSource:
     def log(self, stage: StageName, budget: int) -> Excerpt | None:
         """See `Source`."""
         return excerpt(self._run.log(stage), budget)
+
+    def tests(self, stage: StageName) -> StageTests | None:
+        """See `Source`."""
+        with suppress(StorageError):
+            return self._run.tests(stage) if tests_file(stage) in self._names else None
+        return None
 
     def base(self, stage: StageName) -> StageName | None:
         """See `Source`."""

@@ -14,10 +14,11 @@ from dockercise_prefect.results.places.forwarding import Forwarding
 from dockercise_prefect.results.places.objects import NotStoredError, Objects, read
 from dockercise_prefect.results.reading.recorded_run import RecordedRun
 from dockercise_prefect.results.reading.run_view import READERS
-from dockercise_prefect.results.record.file_names import entry_file, packed_log, plain_log, replaced_by, volume_file
+from dockercise_prefect.results.record.file_names import entry_file, packed_log, plain_log, replaced_by, tests_file, volume_file
 from dockercise_prefect.results.report.excerpt import Excerpt, excerpt, excerpt_of_ends
 from dockercise_prefect.results.report.source import parsed_entry
 from dockercise_prefect.results.serving.memory import Memory
+from dockercise_prefect.results.tests.stage_tests import StageTests
 
 Made = TypeVar("Made")
 
@@ -87,6 +88,12 @@ class Snapshot(Forwarding):
             self._memory.keep(key, (made,))
         return made
 
+    def tests(self, stage: StageName) -> StageTests | None:
+        """See `Source`."""
+        with suppress(StorageError):
+            return self.run.tests(stage) if tests_file(stage) in self._stored else None
+        return None
+
     def base(self, stage: StageName) -> StageName | None:
         """See `Source`."""
         volume = volume_file(stage)
@@ -102,6 +109,7 @@ class Snapshot(Forwarding):
         def of_stage(stage: StageName) -> None:
             self.entry(stage)
             self.log(stage, budget)
+            self.tests(stage)
             self.base(stage)
 
         with ThreadPoolExecutor(READERS) as readers:

@@ -16,8 +16,9 @@ MOST_CASES = 20_000
 """How many tests the record lists. All of them are counted."""
 
 LONGEST_NAME = 500
+LONGEST_HEADLINE = 200
 LONGEST_TEXT = 8_000
-"""Characters of the name of a test, and of what it says about its failure."""
+"""Characters of the name of a test, of the line that is shown with it, and of what it says about its failure."""
 
 MOST_TEXT = 1_000_000
 """Characters of what all tests of a stage together say."""
@@ -63,8 +64,8 @@ class Case:
 
     @property
     def headline(self) -> str:
-        """The first line of its text that says something."""
-        return next((line.strip() for line in self.text.splitlines() if line.strip()), "")
+        """The first line of its text that says something, or the beginning of that line."""
+        return _cut(next((line.strip() for line in self.text.splitlines() if line.strip()), ""), LONGEST_HEADLINE)
 
 
 @dataclass(frozen=True, slots=True)
