@@ -40,7 +40,7 @@ def test_the_summary_has_the_fields_it_has() -> None:
     shown = json.loads(example)
 
     assert list(shown) == [field.name for field in fields(RunSummary)]
-    assert list(shown["stages"]["greet"]) == [field.name for field in fields(StageSummary)]
+    assert list(shown["stages"]["greet"]) == list(StageSummary(StageStatus.PASSED).to_json())
 
 
 def test_every_exit_status_is_told() -> None:

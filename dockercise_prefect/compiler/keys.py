@@ -17,6 +17,7 @@ from dockercise_prefect.compiler.reading import (
     matrices,
     mounts,
     names,
+    reports,
     scripts,
     secret_files,
     secrets,
@@ -69,6 +70,7 @@ SETTINGS: Mapping[str, Setting] = {
         entrypoint.entrypoint,
         "The program that gets the words of `run`; `true` for the image's own.",
     ),
+    "junit": Setting("junit", reports.reports, "Globs below `$OUT`: test reports, whose tests are shown and kept."),
     "sudo": Setting("sudo", values.boolean, "Programs such as `sudo` may get rights that the stage's user does not have."),
 }
 """Keys that can be inherited, and how they are read."""

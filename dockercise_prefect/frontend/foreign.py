@@ -19,6 +19,7 @@ OF_STAGES = _OF_STAGES_ALONE.union(
         "cpus",
         "if",
         "implicit",
+        "junit",
         "memory",
         "network",
         "neverFail",

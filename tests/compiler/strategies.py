@@ -89,6 +89,7 @@ def stages(draw: st.DrawFn, name: str, earlier: list[str]) -> Definition:
         "sudo": st.booleans(),
         "timeout": st.sampled_from(["90s", "1h30m", "0.5s"]),
         "triggers": st.lists(st.sampled_from(["a/**", "*.md", "ü"])),
+        "junit": st.sampled_from(["*.xml", ["reports/**", "!old/**"], None]),
         "user": st.sampled_from(["root", "1000", "1:1", 1000, None]),
         "network": st.sampled_from(["bridge", "none", "host"]),
         "pull": st.sampled_from(["missing", "always", "never"]),

@@ -25,6 +25,7 @@ _SAME_AS: Mapping[str, str] = {
     "network": "network_mode networks",
     "pull": "pull_policy imagePullPolicy",
     "platform": "arch architecture",
+    "junit": "reports test_reports test_results store_test_results",
     "sudo": "allowPrivilegeEscalation allow_privilege_escalation",
 }
 
