@@ -32,6 +32,7 @@ _COMMANDS = {
     "aws": Entry("dockercise_prefect.cli.aws:aws", "Run pipelines in your own account of AWS, started by pushes."),
     "runs": Entry("dockercise_prefect.cli.runs:runs", "List runs, newest first."),
     "show": Entry("dockercise_prefect.cli.show:show", "Show how a run went."),
+    "tests": Entry("dockercise_prefect.cli.tests:tests", "Show which tests fail, which flicker and which got slower."),
     "logs": Entry("dockercise_prefect.cli.logs:logs", "Print the logs of a run, even while it is running."),
     "shell": Entry("dockercise_prefect.cli.shell:shell", "Open a shell in a stage of a run, as the stage had it."),
     "fetch": Entry("dockercise_prefect.cli.fetch:fetch", "Unpack the files that a stage left in its volume."),

@@ -61,7 +61,7 @@ def test_looking_imports_nothing_heavy(tmp_path: Path, arguments: list[str]) -> 
 
 
 @pytest.mark.parametrize(
-    "arguments", [["runs"], ["show", "last"], ["logs", "last", "-f"], ["fetch", "last", "greet", "FOLDER"]]
+    "arguments", [["runs"], ["show", "last"], ["tests"], ["logs", "last", "-f"], ["fetch", "last", "greet", "FOLDER"]]
 )
 def test_reading_records_needs_no_engine_and_no_server(tmp_path: Path, arguments: list[str]) -> None:
     """Commands that read records in a folder import neither Prefect nor Docker nor AWS."""
@@ -87,6 +87,7 @@ def test_every_command_is_listed(command: Command) -> None:
         *(
             "runs",
             "show",
+            "tests",
             "logs",
             "shell",
             "fetch",
