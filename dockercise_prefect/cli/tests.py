@@ -32,8 +32,8 @@ def tests(records: Records, run: str, *, runs: int, flaky: bool, slow: bool, as_
     """
     from dockercise_prefect.cli.present.printing import marks, print_lines
     from dockercise_prefect.cli.present.tests import failing_lines, flickering_lines, head_line, slower_lines
+    from dockercise_prefect.results.reading.compared_tests import compared_tests
     from dockercise_prefect.results.tests.comparison import failing, flickering, slower
-    from dockercise_prefect.results.tests.recorded_tests import compared_tests
 
     compared = compared_tests(records.find(run), runs)
     for problem in compared.problems:

@@ -12,8 +12,8 @@ from dockercise_prefect.results.reading.wording import duration
 from dockercise_prefect.results.summary import StageSummary
 
 if TYPE_CHECKING:
+    from dockercise_prefect.results.reading.compared_tests import ComparedTests
     from dockercise_prefect.results.tests.comparison import Failing, Flickering, NamedTest, Slower
-    from dockercise_prefect.results.tests.recorded_tests import ComparedTests
 
 MOST_LISTED = 30
 """How many tests of a kind are listed."""

@@ -1,6 +1,6 @@
 """Compares the tests of a run with those of earlier runs: what fails since when, what flickers, what got slower.
 
-Everything here is pure. `recorded_tests` reads the runs.
+Everything here is pure. `results.reading.compared_tests` reads the runs.
 """
 
 from __future__ import annotations
