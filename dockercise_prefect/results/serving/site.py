@@ -25,11 +25,12 @@ from dockercise_prefect.results.places.objects import NotStoredError
 from dockercise_prefect.results.places.s3 import S3Objects
 from dockercise_prefect.results.reading.recorded_run import BrokenRecordError, RecordedRun
 from dockercise_prefect.results.reading.records import RUN_ID, pipelines_in
-from dockercise_prefect.results.reading.run_list import UNFINISHED, Listed, listed
+from dockercise_prefect.results.reading.run_list import BROKEN, UNFINISHED
 from dockercise_prefect.results.reading.run_view import READERS, RunView, look
 from dockercise_prefect.results.report.pages import LIVE, page
 from dockercise_prefect.results.report.run_page import SCRIPT, Head, Links, budget, run_page
-from dockercise_prefect.results.report.runs_page import row_of
+from dockercise_prefect.results.report.runs_page import SCRIPT as GRID
+from dockercise_prefect.results.report.runs_page import Row, grid_of, rows_of
 from dockercise_prefect.results.serving.answers import message_answer, page_answer, text_answer
 from dockercise_prefect.results.serving.memory import Memory
 from dockercise_prefect.results.serving.newest import newest_runs
@@ -71,7 +72,7 @@ class Site:
         self._objects = objects
         self._draw = draw
         self._read: Memory[Any] = Memory(REMEMBERED, weight)
-        self._ended: Memory[Listed] = Memory(REMEMBERED_STAGES, lambda one: 1 + len(one.summary.stages if one.summary else ()))
+        self._ended: Memory[Row] = Memory(REMEMBERED_STAGES, lambda row: 1 + len(row.stages))
 
     def app(self) -> Starlette:
         """The pages by their paths: `/ACCOUNT/PIPELINE/RUN/FILE`."""
@@ -92,7 +93,7 @@ class Site:
         names = pipelines_in(self._objects)
         with ThreadPoolExecutor(READERS) as readers:
             newest = [run for found in readers.map(lambda name: self._newest(name, None, 1), names) for run in found]
-        rows = {one.run.pipeline: row_of(one) for one in self._listed(newest)}
+        rows = {run.pipeline: row for run, row in zip(newest, self._rows(newest), strict=True)}
         text = page(
             "pipelines.html.j2",
             account=self._account,
@@ -114,10 +115,9 @@ class Site:
         here = path_to(self._account, pipeline)
         text = page(
             "served_runs.html.j2",
-            (LIVE,),
+            (LIVE, GRID),
             refresh=None if before else LIST_SECONDS,
-            pipeline=pipeline,
-            runs=[row_of(one) for one in self._listed(found[:RUNS])],
+            **grid_of(pipeline, self._rows(found[:RUNS])),
             link=lambda row: path_to(self._account, pipeline, row.run_id),
             all=path_to(self._account),
             newest=here if before else None,
@@ -175,11 +175,12 @@ class Site:
         found = newest_runs(partial(self._objects.folders_after, pipeline), before, count, datetime.now(UTC))
         return [RecordedRun(self._objects, pipeline, run_id) for run_id in found]
 
-    def _listed(self, runs: list[RecordedRun]) -> list[Listed]:
+    def _rows(self, runs: list[RecordedRun]) -> list[Row]:
         """How these runs ended. The summary of a run does not change, so it is read once."""
-        known = {run.path: one for run in runs if (one := self._ended.find(run.path))}
-        for one in listed([run for run in runs if run.path not in known]):
-            known[one.run.path] = self._ended.keep(one.run.path, one) if one.summary else one
+        known = {run.path: row for run in runs if (row := self._ended.find(run.path))}
+        new = [run for run in runs if run.path not in known]
+        for run, row in zip(new, rows_of(new), strict=True):
+            known[run.path] = self._ended.keep(run.path, row) if row.is_final and row.status != BROKEN else row
         return [known[run.path] for run in runs]
 
 

@@ -64,7 +64,7 @@ def test_only_what_is_new_is_read(tmp_path: Path) -> None:
     update_runs_page(objects, "shop")
 
     assert sorted(objects.read) == sorted(
-        ["shop/index.html", f"shop/{run_id(1)}/summary.json", f"shop/{run_id(2)}/summary.json"]
+        ["shop/index.html", *(f"shop/{run_id(number)}/{name}.json" for number in (1, 2) for name in ("index", "summary"))]
     )
     assert "running, or interrupted" not in listed(tmp_path)
     assert f'href="{run_id(1)}/report.html"' in listed(tmp_path)
@@ -74,7 +74,7 @@ def test_a_page_that_is_not_ours_is_written_anew(tmp_path: Path) -> None:
     """If another file has the name of the page, the runs are listed from their records."""
     record(tmp_path, 0)
     tag = b'<script type="application/json" id="runs">'
-    for content in (b"", b"\xff", tag + b"[1]</script>", tag + b"{</script>"):
+    for content in (b"", b"\xff", tag + b"[1]</script>", tag + b"{</script>", tag + b'{"stages":[],"runs":[{}]}</script>'):
         FolderObjects(tmp_path).put("shop/index.html", io.BytesIO(content))
 
         update_runs_page(FolderObjects(tmp_path), "shop")
@@ -88,3 +88,54 @@ def test_texts_cannot_leave_the_data(tmp_path: Path) -> None:
 
     assert "<script>alert" not in page
     assert "The newest 1 of 4." in page
+
+
+def rows(count: int, names: list[str], failed: dict[int, str] | None = None) -> list[Row]:
+    """Runs of these stages, newest first; in some of them, one stage failed."""
+    blamed = failed or {}
+    return [
+        Row(
+            run_id(count - number),
+            "failed" if number in blamed else "passed",
+            "2026-11-22T19:03:12+00:00",
+            75.0,
+            "",
+            "0123456789abcdef",
+            "main",
+            "push",
+            {name: StageStatus.FAILED if blamed.get(number) == name else StageStatus.PASSED for name in names},
+        )
+        for number in range(count)
+    ]
+
+
+def test_a_run_says_what_started_it(tmp_path: Path) -> None:
+    """A row has commit, branch, event and duration, and the stage to blame is a link to its place on the page of the run."""
+    page = runs_page("shop", rows(2, ["build", "test it"], {1: "test it"}), more=0)
+
+    assert "0123456789ab · main · push · 75.0 s" in page
+    assert f'<td class=failed><a href="{run_id(1)}/report.html#stage=test%20it">failed</a>' in page
+    assert page.count("<td class=passed>passed") == 3
+
+
+def test_what_the_page_knows_comes_back(tmp_path: Path) -> None:
+    """The next run takes finished runs from the page as they were: commit, branch, event and all states."""
+    record(tmp_path, 0, RunStatus.FAILED)
+    update_runs_page(FolderObjects(tmp_path), "shop")
+    first = listed(tmp_path)
+
+    update_runs_page(FolderObjects(tmp_path), "shop")
+
+    assert listed(tmp_path) == first
+    assert "<td class=failed>" in first
+
+
+def test_a_hundred_runs_of_a_hundred_stages_stay_small() -> None:
+    """The page with ten thousand cells has fewer than 400 KB, and with far more of both not much more than a megabyte."""
+    hundred = runs_page("shop", rows(100, [f"stage-{number}" for number in range(100)]), more=0)
+    many = runs_page("shop", rows(500, [f"stage-{number}" for number in range(1_000)], {7: "stage-999"}), more=0)
+
+    assert len(hundred) < 400_000
+    assert len(many) < 2_000_000
+    assert "920 more stages have no column" in many
+    assert 'data-stage="stage-999"' in many
