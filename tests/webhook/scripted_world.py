@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+from dockercise_prefect.hosts.pull_requests import PullRequests
 from dockercise_prefect.webhook.payload.address import page_of
-from dockercise_prefect.webhook.payload.push import Push
+from dockercise_prefect.webhook.payload.event import Event
+from dockercise_prefect.webhook.payload.pull_request import PullRequest
 from dockercise_prefect.webhook.receiver.hub import Hub, HubDownError, PushRefusedError, Registered, RunState, Started, Touched
 from tests.webhook.payloads import BEFORE, SECRET, commit_number
 from tests.webhook.world import Run
@@ -19,12 +23,18 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS registered (id TEXT PRIMARY KEY, content TEXT);
 CREATE TABLE IF NOT EXISTS secrets (block TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE IF NOT EXISTS runs (
-    seq INTEGER PRIMARY KEY, key TEXT UNIQUE, id TEXT, deployment TEXT, commit_id TEXT, targets TEXT, state TEXT
+    seq INTEGER PRIMARY KEY, key TEXT UNIQUE, id TEXT, deployment TEXT, commit_id TEXT, targets TEXT, state TEXT,
+    pull_request INTEGER
 );
 CREATE TABLE IF NOT EXISTS touched (commit_id TEXT PRIMARY KEY, targets TEXT, refusal TEXT);
 CREATE TABLE IF NOT EXISTS switches (name TEXT PRIMARY KEY, value INTEGER);
 CREATE TABLE IF NOT EXISTS calls (seq INTEGER PRIMARY KEY, name TEXT, about TEXT);
 """
+
+
+def merge_of(head: str) -> str:
+    """The commit that the scripted host makes when it merges a pull request with this head."""
+    return hashlib.sha1(f"merge {head}".encode(), usedforsecurity=False).hexdigest()
 
 
 class _File:
@@ -86,6 +96,7 @@ class ScriptedHub:
                     "repositories": frozenset(one["repositories"]),
                     "branches": tuple(one["branches"]),
                     "tags": tuple(one["tags"]),
+                    "pull_requests": PullRequests(one["pull_requests"]),
                 }
             )
             for one in found
@@ -97,7 +108,21 @@ class ScriptedHub:
             row = connection.execute("SELECT value FROM secrets WHERE block = ?", (block,)).fetchone()
         return row[0] if row else None
 
-    def touched(self, registered: Registered, push: Push) -> Touched:
+    def withdraw(self, registered: Registered, request: PullRequest, key: str) -> int:
+        self._file.called("withdraw", registered.deployment_id)
+        with self._file.open() as connection:
+            return connection.execute(
+                "UPDATE runs SET state = 'error' WHERE deployment = ? AND pull_request = ? AND state = 'pending' AND key != ?",
+                (registered.deployment_id, request.number, key),
+            ).rowcount
+
+    def settled(self, registered: Registered, request: PullRequest, waited: float) -> PullRequest:
+        self._file.called("settled", registered.deployment_id)
+        if request.has_conflicts:
+            raise PushRefusedError("it cannot be merged")
+        return replace(request, commit=merge_of(request.head), base=BEFORE)
+
+    def touched(self, registered: Registered, push: Event) -> Touched:
         self._file.called("touched", registered.deployment_id)
         if self._file.taken("surprise"):
             raise KeyError("a secret in a message that nobody foresaw")
@@ -108,17 +133,20 @@ class ScriptedHub:
         targets = json.loads(row[0]) if row else None
         return Touched(None if targets is None else tuple(targets))
 
-    def submit(self, registered: Registered, push: Push, targets: tuple[str, ...] | None, key: str) -> Started:
+    def submit(self, registered: Registered, push: Event, targets: tuple[str, ...] | None, key: str) -> Started:
         self._file.called("submit", registered.deployment_id)
+        commit, number = (push.commit, push.number) if isinstance(push, PullRequest) else (push.after, None)
         with self._file.open() as connection:
             connection.execute(
-                "INSERT OR IGNORE INTO runs (key, id, deployment, commit_id, targets, state) VALUES (?, ?, ?, ?, ?, 'pending')",
-                (key, str(uuid.uuid4()), registered.deployment_id, push.after, json.dumps(targets)),
+                "INSERT OR IGNORE INTO runs (key, id, deployment, commit_id, targets, state, pull_request)"
+                " VALUES (?, ?, ?, ?, ?, 'pending', ?)",
+                (key, str(uuid.uuid4()), registered.deployment_id, commit, json.dumps(targets), number),
             )
             (run,) = connection.execute("SELECT id FROM runs WHERE key = ?", (key,)).fetchone()
         if self._file.taken("lost answers"):
             raise HubDownError("the answer was lost")
-        return Started(run, f"http://127.0.0.1:4200/runs/flow-run/{run}")
+        asks = isinstance(push, PullRequest) and push.is_fork
+        return Started(run, f"http://127.0.0.1:4200/runs/flow-run/{run}", asks)
 
     def states(self, flow_run_ids: Sequence[str]) -> Mapping[str, RunState]:
         self._file.called("states")
@@ -149,6 +177,7 @@ class ScriptedWorld:
         branches: Sequence[str] = ("*",),
         tags: Sequence[str] = (),
         token: str | None = None,
+        pull_requests: PullRequests = PullRequests.NEVER,
     ) -> Registered:
         """A deployment of a repository, with Secret blocks for the given values."""
         identity = str(uuid.uuid4())
@@ -162,6 +191,7 @@ class ScriptedWorld:
             secret=None if secret is None else self.keep(f"webhook-{identity}", secret),
             token=None if token is None else self.keep(f"token-{identity}", token),
             page=page_of(address),
+            pull_requests=pull_requests,
         )
         content = {slot: getattr(registered, slot) for slot in registered.__slots__}
         with self._file.open() as connection:
@@ -219,6 +249,11 @@ class ScriptedWorld:
             rows = connection.execute("SELECT deployment, commit_id, targets FROM runs ORDER BY seq").fetchall()
         read = [(deployment, commit, json.loads(targets)) for deployment, commit, targets in rows]
         return [Run(deployment, commit, None if targets is None else tuple(targets)) for deployment, commit, targets in read]
+
+    def states(self) -> dict[str, str]:
+        """The state of each commit's run."""
+        with self._file.open() as connection:
+            return dict(connection.execute("SELECT commit_id, state FROM runs").fetchall())
 
     def calls(self, name: str) -> int:
         """How often a method of the hub was called."""

@@ -37,7 +37,7 @@ def test_what_was_pushed_is_not_kept(tmp_path: Path) -> None:
         inbox.accept("github:1", "digest", push, [Addressee("id", "flow/name")], now=0.0)
         order = orders.claim(now=1.0)
         assert order is not None
-        assert order.push == push
+        assert order.event == push
         orders.done(order, "untouched")
         orders.release(order)
 
@@ -77,7 +77,7 @@ def test_a_file_of_the_version_before(tmp_path: Path) -> None:
         order, notice = Orders(database).claim(now=1.0), Notices(database).claim(now=1.0)
 
     assert order is not None
-    assert order.push.repository == "acme/infra"
+    assert order.event.repository == "acme/infra"
     assert notice is None
 
 

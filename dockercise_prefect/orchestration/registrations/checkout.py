@@ -65,7 +65,7 @@ def open_mirror(registration: Registration, data: Path) -> Mirror:
     """
     if registration.host_keys:
         remember(data / FOLDER, registration.host_keys)
-    return Mirror(data / FOLDER, registration.address, _access(registration.credentials))
+    return Mirror(data / FOLDER, registration.address, _access(registration.credentials), registration.pull_request)
 
 
 @contextmanager

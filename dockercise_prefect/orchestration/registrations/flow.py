@@ -18,7 +18,7 @@ from dockercise_prefect.orchestration.prefect.flow_run import current_flow_run, 
 from dockercise_prefect.orchestration.prefect.heartbeat import beating
 from dockercise_prefect.orchestration.registrations.checkout import bring_history, checked_out, compile_checkout
 from dockercise_prefect.orchestration.registrations.deployments import Deployed, deployment_of
-from dockercise_prefect.orchestration.registrations.occasion import known_of, occasion_of, with_changes
+from dockercise_prefect.orchestration.registrations.occasion import Occasion, known_of, labelled, occasion_of, with_changes
 from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.orchestration.run.run import refuse_pipeline, run_pipeline
 from dockercise_prefect.results.summary import RunSummary
@@ -48,15 +48,18 @@ def registered(
         with ExitStack() as stack:
             stack.enter_context(beating(current_flow_run()))  # a checkout may take long
             deployed = _deployment()
-            registration = deployed.registration
+            told = labelled(current_flow_run().labels) or Occasion()
+            registration = told.registration(deployed.registration)
             settings = registration.settings(settings)
+            if told.pull_request is not None and told.is_of_fork:  # whatever the deployment gives to runs that are trusted
+                commit, env, resume = told.pull_request.merge, None, None
             checkout = stack.enter_context(checked_out(registration, commit, settings))
             occasion = occasion_of(current_flow_run(), registration, checkout, settings)
-            hold_to(current_flow_run(), checkout.commit, occasion.labels)
+            hold_to(current_flow_run(), None if told.is_of_fork else checkout.commit, occasion.labels)
             log = get_run_logger()
             log.info("%s at %s", registration.url, checkout.commit or "the current content of the folder")
             short = checkout.commit and checkout.commit[:SHORT_COMMIT]
-            known = known_of(occasion, registration, checkout)
+            known = known_of(occasion, registration, checkout, settings)
             options = RunOptions(settings=settings, commit=short, git=known, secret_blocks=registration.secrets)
             try:
                 compiled = compile_checkout(checkout, registration, settings, log.info)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from threading import Lock
+from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.objects import State
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.states import Suspended
 
 from dockercise_prefect.compiler.triggers import triggered
 from dockercise_prefect.errors import CommitMissingError, OrchestratorError, PackagesMissingError, UsageError
@@ -20,7 +24,7 @@ from dockercise_prefect.orchestration.prefect.flow_run import commit_tag, git_ta
 from dockercise_prefect.orchestration.registrations.checkout import checked_out, open_mirror
 from dockercise_prefect.orchestration.registrations.commits import BrokenCommitError, Code, changed_apart, compile_apart
 from dockercise_prefect.orchestration.registrations.deployments import REFUSALS, Deployed, describe, refusal
-from dockercise_prefect.orchestration.registrations.occasion import Occasion
+from dockercise_prefect.orchestration.registrations.occasion import Occasion, PullRequestFacts
 from dockercise_prefect.orchestration.registrations.register import description, parameter_schema
 from dockercise_prefect.orchestration.registrations.registration import Registration
 from dockercise_prefect.pipeline import Pipeline
@@ -29,6 +33,8 @@ from dockercise_prefect.settings import Settings
 
 EVERYTHING: None = None
 """The value of `targets` for all stages that the deployment runs."""
+
+_SKIP = re.compile(r"\[(skip ci|ci skip)\]", re.IGNORECASE)
 
 _WRITING = Lock()
 """Held during a write to Prefect: with SQLite, its server makes concurrent writers wait for seconds each."""
@@ -44,6 +50,7 @@ class Arrival:
         after: the commit of the branch after the push; for a tag, the object that it names.
         changed: the changed paths as the host lists them; None if it does not list all of them.
         tag: the tag; empty for a branch.
+        pull_request: the pull request that the commit is of; then there is neither a branch nor a tag.
     """
 
     branch: str
@@ -51,10 +58,13 @@ class Arrival:
     after: str
     changed: Sequence[str] | None
     tag: str = ""
+    pull_request: PullRequestFacts | None = None
 
     @property
     def occasion(self) -> Occasion:
-        """What the run knows of the push."""
+        """What the run knows of the push or the pull request."""
+        if self.pull_request is not None:
+            return Occasion(event=RunEvent.PULL_REQUEST, previous=self.before or "", pull_request=self.pull_request)
         if self.tag:
             return Occasion(event=RunEvent.TAG, tag=self.tag)
         return Occasion(event=RunEvent.PUSH, branch=self.branch, previous=self.before or "")
@@ -70,7 +80,7 @@ def touched(deployed: Deployed, arrival: Arrival, settings: Settings) -> tuple[s
         RepositoryError: the repository cannot be read now.
         DockerciseError: the pipeline at the commit cannot run.
     """
-    registration = deployed.registration
+    registration = arrival.occasion.registration(deployed.registration)
     try:
         pipeline = _pipeline(registration, arrival.after, settings)
     except (PackagesMissingError, BrokenCommitError):  # the worker of the run may have an engine, even if this machine has none
@@ -91,7 +101,7 @@ def touched(deployed: Deployed, arrival: Arrival, settings: Settings) -> tuple[s
     chosen = pipeline.only(deployed.parameters.get("targets") or ())
     if not any(stage.triggers for stage in chosen):
         return EVERYTHING
-    changed = _changed(deployed, arrival, settings)
+    changed = _changed(registration, arrival, settings)
     return EVERYTHING if changed is None else tuple(triggered(chosen, changed))
 
 
@@ -109,6 +119,26 @@ def peeled(deployed: Deployed, arrival: Arrival, settings: Settings) -> Arrival:
     return replace(arrival, after=mirror.peeled(arrival.after))
 
 
+def waits_for_yes(deployed: Deployed, arrival: Arrival) -> bool:
+    """Whether the run of an arrival does not begin before a maintainer says yes."""
+    return arrival.occasion.is_of_fork and not deployed.registration.runs_forks_unasked
+
+
+def is_skipped(deployed: Deployed, arrival: Arrival, settings: Settings) -> bool:
+    """Whether the newest commit asks for no run, with `[skip ci]` or `[ci skip]` in its message. A tag is always run.
+
+    Raises:
+        RepositoryError: the repository cannot be read now.
+    """
+    if arrival.tag:
+        return False
+    request = arrival.pull_request
+    commit = request.head if request else arrival.after
+    mirror = open_mirror(arrival.occasion.registration(deployed.registration), settings.data)
+    mirror.fetch(commit)
+    return _SKIP.search(mirror.message(commit)) is not None
+
+
 def submit(deployed: Deployed, arrival: Arrival, targets: Sequence[str] | None, key: str) -> tuple[str, str | None]:
     """Start a flow run of the deployment for a push. Further calls with the same key start no other run.
 
@@ -124,13 +154,18 @@ def submit(deployed: Deployed, arrival: Arrival, targets: Sequence[str] | None, 
         UsageError: the deployment does not exist any more, or does not accept the parameters.
         OrchestratorError: Prefect does not answer.
     """
-    commit, known = arrival.after, arrival.occasion
-    parameters = {"commit": commit} | ({"targets": list(targets)} if targets is not None else {})
-    tags = [commit_tag(commit[:SHORT_COMMIT]), *git_tags(RunContext(event=known.event, branch=known.branch, tag=known.tag))]
+    known = arrival.occasion
+    parameters = _parameters(arrival) | ({"targets": list(targets)} if targets is not None else {})
+    tags = [commit_tag(arrival.after[:SHORT_COMMIT]), *_tags(known)]
     try:
         with _WRITING, get_client(sync_client=True) as client:
             run = client.create_flow_run_from_deployment(
-                UUID(deployed.id), parameters=parameters, idempotency_key=key, tags=tags, labels=dict(known.labels)
+                UUID(deployed.id),
+                parameters=parameters,
+                idempotency_key=key,
+                tags=tags,
+                labels=dict(known.labels),
+                state=_first_state(deployed, arrival),
             )
     except ObjectNotFound as error:
         raise UsageError(
@@ -143,6 +178,28 @@ def submit(deployed: Deployed, arrival: Arrival, targets: Sequence[str] | None, 
     except LOST as error:
         raise lost_api(error) from error
     return str(run.id), page(run)
+
+
+def _first_state(deployed: Deployed, arrival: Arrival) -> State[Any] | None:
+    """The state in which a run is made; None for Prefect's usual one.
+
+    A suspended run is on no worker's list. Prefect's UI has a button for it, *Resume*, which schedules it.
+    """
+    if not waits_for_yes(deployed, arrival):
+        return None
+    return Suspended(message="it comes from a fork: read its changes, then resume it, or cancel it")
+
+
+def _parameters(arrival: Arrival) -> dict[str, object]:
+    """The parameters of a run. That of a fork does not get the variables of the deployment, and has its commit as a label."""
+    return {"env": None} if arrival.occasion.is_of_fork else {"commit": arrival.after}
+
+
+def _tags(occasion: Occasion) -> set[str]:
+    request = occasion.pull_request
+    number = str(request.number) if request else ""
+    known = RunContext(event=occasion.event, branch=occasion.branch, tag=occasion.tag, pull_request=number)
+    return git_tags(known) | ({"fork"} if occasion.is_of_fork else set())
 
 
 def state_types(flow_run_ids: Sequence[str]) -> Mapping[str, str]:
@@ -171,7 +228,7 @@ def _pipeline(registration: Registration, commit: str, settings: Settings) -> Pi
     return compile_apart(Code(folder=mirror.folder, commit=commit, name=name), trusting)
 
 
-def _changed(deployed: Deployed, arrival: Arrival, settings: Settings) -> Sequence[str] | None:
+def _changed(registration: Registration, arrival: Arrival, settings: Settings) -> Sequence[str] | None:
     """The changed paths from git, which are exact.
 
     If there is no earlier commit, or it is gone after a forced push, the paths from the host.
@@ -179,7 +236,7 @@ def _changed(deployed: Deployed, arrival: Arrival, settings: Settings) -> Sequen
     if arrival.before is None:
         return arrival.changed
     try:
-        mirror = open_mirror(deployed.registration, settings.data)
+        mirror = open_mirror(registration, settings.data)
         mirror.fetch(arrival.after)
         mirror.fetch(arrival.before)
         return changed_apart(mirror.folder, arrival.before, arrival.after)

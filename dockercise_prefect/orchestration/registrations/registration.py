@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
 from dockercise_prefect.errors import UsageError
+from dockercise_prefect.hosts.pull_requests import PullRequests
 from dockercise_prefect.repository.address import Address, parse_address
 from dockercise_prefect.repository.extras import Extras
+from dockercise_prefect.repository.pull_request_refs import PullRequestRefs
 from dockercise_prefect.settings import Settings
 
 LABEL = "dockercise.registration"
+
+
+_LEFT_OUT: tuple[object, ...] = (None, False, (), {}, PullRequests.NEVER)
+"""Values that a label does not have, so that earlier versions read it."""
 
 
 @with_config(ConfigDict(extra="forbid", strict=True))
@@ -38,6 +44,8 @@ class Registration:
         pushed_as: the address that pushes use for the repository, if it differs from `url`.
         branches: globs for the branches whose pushes start runs; empty for `ref` only.
         tags: globs for the tags whose pushes start runs; empty for none.
+        pull_requests: whose pull requests into these branches start runs.
+        runs_forks_unasked: whether a pull request of a fork runs without a maintainer's yes.
         webhook_secret: the Secret block with the secret that pushes are signed with.
         statuses: the Secret block with the token for sending commit statuses.
     """
@@ -55,6 +63,8 @@ class Registration:
     webhook_secret: str | None = None
     statuses: str | None = None
     tags: tuple[str, ...] = ()
+    pull_requests: PullRequests = PullRequests.NEVER
+    runs_forks_unasked: bool = False
 
     @property
     def address(self) -> Address:
@@ -66,13 +76,18 @@ class Registration:
         """What a checkout contains besides the files of the commit."""
         return Extras(self.url, submodules=self.submodules, lfs=self.lfs)
 
+    @property
+    def pull_request(self) -> PullRequestRefs | None:
+        """The pull request that this is for; None for the branches and tags of the repository."""
+        return None
+
     def settings(self, settings: Settings) -> Settings:
         """The settings of a machine for this repository. Both the machine and the registration must trust the repository."""
         return replace(settings, untrusted=settings.untrusted or self.untrusted)
 
     def to_label(self) -> str:
         """The registration as the text of the label."""
-        given = {name: value for name, value in asdict(self).items() if value not in (None, False, (), {})}
+        given = {name: value for name, value in asdict(self).items() if value not in _LEFT_OUT}
         return json.dumps(given, sort_keys=True)
 
     @classmethod
@@ -90,6 +105,38 @@ class Registration:
             hint = "if a newer version registered it, upgrade this one; if not, remove it and register it again"
             wrong = f"{where}: {first['msg']}" if where else first["msg"]
             raise UsageError(f"the deployment's label {LABEL} cannot be read: {wrong}", hint) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullRequestRegistration(Registration):
+    """A registration as it holds for the runs of one pull request. It is never stored.
+
+    Attributes:
+        refs: the refs of the pull request.
+    """
+
+    refs: PullRequestRefs
+
+    @property
+    def pull_request(self) -> PullRequestRefs | None:
+        """The pull request that this is for."""
+        return self.refs
+
+
+def for_pull_request(registration: Registration, refs: PullRequestRefs) -> Registration:
+    """The registration for the runs of one pull request.
+
+    If it comes from a fork, its author is a stranger: the limits for pipelines that are not trusted apply, no secret variable
+    is given, and nothing is fetched whose address the author could choose.
+
+    Args:
+        registration: the registration of the repository.
+        refs: the refs of the pull request.
+    """
+    values = {one.name: getattr(registration, one.name) for one in fields(registration)}
+    if refs.is_fork:
+        values |= {"untrusted": True, "secrets": {}, "submodules": False, "lfs": False}
+    return PullRequestRegistration(**values, refs=refs)
 
 
 _LABELS = TypeAdapter(Registration)

@@ -19,6 +19,9 @@ from dockercise_prefect.webhook.payload.fields import Fields, needed_fields, num
 from dockercise_prefect.webhook.payload.push import NoPush
 from dockercise_prefect.webhook.payload.repository import repository_of
 
+PULL_REQUEST_NAME = "pull request "
+"""The beginning of a pull request's name. No branch can have such a name."""
+
 _STARTS = {"opened", "reopened", "synchronize", "synchronized", "open", "reopen"}
 """The actions that bring a new state of the pull request: those of GitHub, Gitea (`synchronized`) and GitLab."""
 
@@ -68,8 +71,8 @@ class PullRequest:
 
     @property
     def name(self) -> str:
-        """The pull request in the log: `pull request 7`. No branch can have such a name."""
-        return f"pull request {self.number}"
+        """The pull request in the log: `pull request 7`."""
+        return f"{PULL_REQUEST_NAME}{self.number}"
 
     @property
     def after(self) -> str:

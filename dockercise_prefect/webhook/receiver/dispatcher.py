@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from dockercise_prefect.errors import DockerciseError
 from dockercise_prefect.webhook.payload.fields import shown
+from dockercise_prefect.webhook.payload.pull_request import PullRequest
 from dockercise_prefect.webhook.receiver.backoff import Backoff
 from dockercise_prefect.webhook.receiver.directory import Directory
 from dockercise_prefect.webhook.receiver.hub import Hub, HubDownError, PushRefusedError, Registered
@@ -91,18 +92,31 @@ class Dispatcher:
             self._surprise(order, registered, type(error).__name__)
 
     def _start(self, order: Order, registered: Registered) -> None:
-        touched = self._hub.touched(registered, order.push)
+        event = order.event
+        if isinstance(event, PullRequest):
+            cancelled = self._hub.withdraw(registered, event, order.key)
+            if cancelled:
+                self._say(f"{_what(order)}: {cancelled} earlier run{'' if cancelled == 1 else 's'} cancelled")
+            if event.is_closed:
+                self._nothing(order, "closed")
+                return
+            event = self._hub.settled(registered, event, time.time() - order.received)
+        touched = self._hub.touched(registered, event)
         if touched.targets == ():
-            self._orders.done(order, "untouched")
-            self._count("untouched")
-            self._say(f"{_what(order)}: no stage matches the changed files")
+            self._nothing(order, touched.why)
             return
-        started = self._hub.submit(registered, order.push, touched.targets, order.key)
+        started = self._hub.submit(registered, event, touched.targets, order.key)
         self._orders.submitted(order, started, _told(registered, order), time.time())
         self._count("started")
         targets = "all" if touched.targets is None else ", ".join(touched.targets)
-        self._say(f"{_what(order)}: started {targets}: {started.url or started.flow_run_id}")
+        did = "waits for a maintainer's yes to start" if started.waits_for_yes else "started"
+        self._say(f"{_what(order)}: {did} {targets}: {started.url or started.flow_run_id}")
         self._submitted()
+
+    def _nothing(self, order: Order, why: str) -> None:
+        self._orders.done(order, "untouched")
+        self._count("untouched")
+        self._say(f"{_what(order)}: {why}")
 
     def _refuse(self, order: Order, registered: Registered | None, reason: str) -> None:
         line = shown(reason.partition("\n")[0], 200)
@@ -133,10 +147,10 @@ def _told(registered: Registered, order: Order) -> Told | None:
     This comes from the registration, never from a payload. If the payload calls the repository by another name, nothing is
     sent.
     """
-    site = registered.site_of(order.push.repository)
+    site = registered.site_of(order.event.repository)
     return None if registered.token is None or site is None else Told(site, registered.token)
 
 
 def _what(order: Order) -> str:
-    push = order.push
-    return f"{shown(push.repository)} {shown(push.name)} {push.after[:7]} {order.name}"
+    event = order.event
+    return f"{shown(event.repository)} {shown(event.name)} {event.after[:7]} {order.name}"

@@ -8,9 +8,11 @@ from enum import StrEnum
 from typing import Protocol
 
 from dockercise_prefect.errors import WebhookError
+from dockercise_prefect.hosts.pull_requests import PullRequests
 from dockercise_prefect.pipeline.name_globs import takes_name
 from dockercise_prefect.webhook.payload.address import lowered
-from dockercise_prefect.webhook.payload.push import Push
+from dockercise_prefect.webhook.payload.event import Event
+from dockercise_prefect.webhook.payload.pull_request import PullRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +26,7 @@ class Registered:
             that names any of them is for this deployment.
         branches: globs on branch names, for `repository.branches`; a push to a branch that they do not match starts nothing.
         tags: globs on names of tags, in the same way.
+        pull_requests: whose pull requests into these branches may start runs.
         secret: name of the Prefect Secret block with the webhook's secret; None for the receiver's own.
         token: name of the Prefect Secret block with the token that commit statuses are sent with; None for no statuses.
         page: URL of the repository's page on its host, from the registration; the token is sent to that site and no other. None
@@ -38,10 +41,14 @@ class Registered:
     secret: str | None = None
     token: str | None = None
     page: str | None = None
+    pull_requests: PullRequests = PullRequests.NEVER
 
-    def takes(self, push: Push) -> bool:
-        """Whether a push to this repository may start a run."""
-        return takes_name(self.tags, push.tag) if push.tag else takes_name(self.branches, push.branch)
+    def takes(self, event: Event) -> bool:
+        """Whether a push or a pull request of this repository may start a run."""
+        if isinstance(event, PullRequest):
+            allowed = self.pull_requests.includes(is_fork=event.is_fork)
+            return allowed and takes_name(self.branches, event.target_branch)
+        return takes_name(self.tags, event.tag) if event.tag else takes_name(self.branches, event.branch)
 
     def site_of(self, repository: str) -> str | None:
         """The address of the host's pages, `https://github.com`, if this repository is the registered one.
@@ -55,17 +62,30 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """What a push touches: `targets` are stages. None means everything, and an empty tuple means nothing."""
+    """What an event touches.
+
+    Attributes:
+        targets: the stages. None means everything, and an empty tuple means nothing.
+        why: why it touches nothing, for the log.
+    """
 
     targets: tuple[str, ...] | None
+    why: str = "no stage matches the changed files"
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A flow run that waits or runs; `url` is its page in Prefect's UI, None if that is not known."""
+    """A flow run that waits or runs.
+
+    Attributes:
+        flow_run_id: Prefect's id of the run.
+        url: its page in Prefect's UI; None if that is not known.
+        waits_for_yes: whether it does not begin before a maintainer says yes.
+    """
 
     flow_run_id: str
     url: str | None
+    waits_for_yes: bool = False
 
 
 class RunState(StrEnum):
@@ -126,18 +146,39 @@ class Hub(Protocol):
             HubDownError: Prefect does not answer.
         """
 
-    def touched(self, registered: Registered, push: Push) -> Touched:
-        """What a push touches, by the `triggers` in the repository at the push's commit.
+    def withdraw(self, registered: Registered, request: PullRequest, key: str) -> int:
+        """Cancel the earlier runs of a pull request that have not ended, all but the one with this key. Returns how many.
 
-        If `push.changed` or `push.before` is None, or the two commits are unrelated, git knows more than the payload.
+        Raises:
+            HubDownError: Prefect does not answer.
+            PushRefusedError: the deployment is gone.
+        """
+
+    def settled(self, registered: Registered, request: PullRequest, waited: float) -> PullRequest:
+        """The pull request with the commit to run, and the commit that it is compared with.
+
+        Args:
+            registered: a deployment that waits for it.
+            request: what the delivery said.
+            waited: seconds since the delivery. The host may merge the branches a moment after it.
+
+        Raises:
+            HubDownError: Prefect or the git host does not answer, or the host has not merged the branches yet.
+            PushRefusedError: there are conflicts, or the pull request has another newest commit by now.
+        """
+
+    def touched(self, registered: Registered, event: Event) -> Touched:
+        """What a push or a settled pull request touches, by the `triggers` in the repository at its commit.
+
+        If a push's `changed` or `before` is None, or the two commits are unrelated, git knows more than the payload.
 
         Raises:
             HubDownError: Prefect or the git host does not answer.
             PushRefusedError: the pipeline at that commit cannot run.
         """
 
-    def submit(self, registered: Registered, push: Push, targets: tuple[str, ...] | None, key: str) -> Started:
-        """Start one flow run of the deployment for that push, at its commit; None means all targets.
+    def submit(self, registered: Registered, event: Event, targets: tuple[str, ...] | None, key: str) -> Started:
+        """Start one flow run of the deployment for that event, at its commit; None means all targets.
 
         The key is Prefect's idempotency key. Any number of calls with the same key make one run, and all of them return it,
         even if an earlier call raised an error after the run was made.

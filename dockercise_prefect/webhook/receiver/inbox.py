@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from dockercise_prefect.webhook.payload.push import Push
+from dockercise_prefect.webhook.payload.event import Event
+from dockercise_prefect.webhook.payload.pull_request import PullRequest
 from dockercise_prefect.webhook.receiver.database import Database
 
 KEPT_SECONDS = 30 * 24 * 3600
@@ -50,7 +51,9 @@ class Inbox:
         self._each = each
         self._most_waiting = most_waiting
 
-    def accept(self, identity: str, digest: str | None, push: Push, addressees: Sequence[Addressee], now: float) -> Acceptance:
+    def accept(
+        self, identity: str, digest: str | None, event: Event, addressees: Sequence[Addressee], now: float
+    ) -> Acceptance:
         """Store a delivery. If this returns QUEUED, it is on disk.
 
         FULL means that it is not stored, or is stored only for those addressees that have room. If the delivery is sent again,
@@ -59,7 +62,7 @@ class Inbox:
         Args:
             identity: kind and id of the delivery.
             digest: digest of its body if only the body is signed; else None, because the same commits may be pushed again.
-            push: the push that it holds.
+            event: the push or the pull request that it holds.
             addressees: the deployments that it is for; each gets one order.
             now: seconds since 1970.
 
@@ -85,14 +88,16 @@ class Inbox:
                 (
                     identity,
                     digest,
-                    push.kind,
-                    push.repository,
-                    push.name,
-                    push.after,
+                    event.kind,
+                    event.repository,
+                    event.name,
+                    event.after,
                     now,
-                    push.to_json(),
+                    event.to_json(),
                 ),
             ).lastrowid
+            if isinstance(event, PullRequest):
+                _overtake(connection, event, roomy)
             connection.executemany(
                 "INSERT INTO orders (delivery, deployment_id, name, due) VALUES (?, ?, ?, ?)",
                 [(delivery, one.deployment_id, one.name, now) for one in roomy],
@@ -125,6 +130,21 @@ class Inbox:
                 " AND NOT EXISTS (SELECT 1 FROM orders WHERE delivery = deliveries.seq AND state = 'queued')",
                 (now - KEPT_SECONDS,),
             ).rowcount
+
+
+def _overtake(connection: sqlite3.Connection, request: PullRequest, addressees: Sequence[Addressee]) -> None:
+    """Give up the orders of earlier states of a pull request that no run was started for."""
+    connection.executemany(
+        "UPDATE orders SET state = 'done', reason = 'overtaken' WHERE state = 'queued' AND deployment_id = ? AND delivery IN"
+        " (SELECT seq FROM deliveries WHERE kind = ? AND repository = ? AND branch = ?)",
+        [(one.deployment_id, request.kind, request.repository, request.name) for one in addressees],
+    )
+    connection.execute(
+        "UPDATE deliveries SET push = NULL WHERE kind = ? AND repository = ? AND branch = ?"
+        " AND seq IN (SELECT delivery FROM orders)"
+        " AND NOT EXISTS (SELECT 1 FROM orders WHERE delivery = deliveries.seq AND state = 'queued')",
+        (request.kind, request.repository, request.name),
+    )
 
 
 def _waiting(connection: sqlite3.Connection) -> int:

@@ -11,10 +11,11 @@ from itertools import islice
 
 from dockercise_prefect.webhook.payload.claims import claimed_addresses
 from dockercise_prefect.webhook.payload.delivery import Delivery, MalformedError, kind_of, read_delivery
-from dockercise_prefect.webhook.payload.event import other_event
+from dockercise_prefect.webhook.payload.event import Event, other_event
 from dockercise_prefect.webhook.payload.fields import shown
 from dockercise_prefect.webhook.payload.proof import Proof
-from dockercise_prefect.webhook.payload.push import NoPush, Push
+from dockercise_prefect.webhook.payload.pull_request import PullRequest
+from dockercise_prefect.webhook.payload.push import NoPush
 from dockercise_prefect.webhook.payload.reading import event_of
 from dockercise_prefect.webhook.receiver.directory import Directory
 from dockercise_prefect.webhook.receiver.hub import Registered
@@ -105,7 +106,7 @@ class Intake:
         self._queued = queued
 
     def take(self, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Check a request, and store it if it is a push that a deployment waits for.
+        """Check a request, and store it if it is an event that a deployment waits for.
 
         Args:
             headers: values by names in lower case, each byte one character.
@@ -134,25 +135,23 @@ class Intake:
         if not proven:
             return self._forged(where, registered)
         event = other_event(delivery) or event_of(delivery)
-        if not isinstance(event, Push):
-            why = event.reason if isinstance(event, NoPush) else "pull requests start no runs here"
-            return Answer(result=Result.IGNORED, message=why, about=where)
+        if isinstance(event, NoPush):
+            return Answer(result=Result.IGNORED, message=event.reason, about=where)
         return self._wanted(delivery, event, proven)
 
-    def _wanted(self, delivery: Delivery, push: Push, proven: Mapping[str, Proof]) -> Answer:
-        """Judge a push that was read. Each deployment of its repository is started only if its own secret was proven."""
-        where = (delivery.kind, shown(push.repository))
-        registered = self._directory.find(push.addresses)
+    def _wanted(self, delivery: Delivery, event: Event, proven: Mapping[str, Proof]) -> Answer:
+        """Judge an event that was read. Each deployment of its repository is started only if its own secret was proven."""
+        where = (delivery.kind, shown(event.repository))
+        registered = self._directory.find(event.addresses)
         secrets = {one: self._directory.secret(one) or "" for one in registered}
         proofs = {one: proven[secret] for one, secret in secrets.items() if secret in proven}
         if not proofs:
             return self._forged(where, registered)
-        about = (*where, shown(push.name), push.after[:7])
-        wanting = [one for one in proofs if one.takes(push)]
+        about = (*where, shown(event.name), event.after[:7])
+        wanting = [one for one in proofs if one.takes(event)]
         if not wanting:
-            waits = "for this tag" if push.tag else "for pushes to this branch"
-            return Answer(result=Result.IGNORED, message=f"no deployment waits {waits}", about=about)
-        return self._kept(delivery, push, wanting, any(proof.body_alone for proof in proofs.values()), about)
+            return Answer(result=Result.IGNORED, message=f"no deployment waits for {_kind_of_event(event)}", about=about)
+        return self._kept(delivery, event, wanting, any(proof.body_alone for proof in proofs.values()), about)
 
     def _proven(self, delivery: Delivery, registered: Sequence[Registered]) -> dict[str, Proof]:
         """The secrets of registrations that the sender knows, each with the proof of that.
@@ -166,12 +165,12 @@ class Intake:
         return {secret: proof for secret in tried if (proof := delivery.proven_by(secret, now))}
 
     def _kept(
-        self, delivery: Delivery, push: Push, wanting: Sequence[Registered], by_digest: bool, about: tuple[str, ...]
+        self, delivery: Delivery, event: Event, wanting: Sequence[Registered], by_digest: bool, about: tuple[str, ...]
     ) -> Answer:
         acceptance = self._inbox.accept(
             f"{delivery.kind}:{delivery.identity}",
             delivery.digest if by_digest else None,
-            push,
+            event,
             [Addressee(one.deployment_id, one.name) for one in wanting],
             time.time(),
         )
@@ -205,6 +204,12 @@ class Intake:
 
 
 _UNSIGNED = "enter the secret of this receiver in the webhook; deliveries without a secret are refused"
+
+
+def _kind_of_event(event: Event) -> str:
+    if isinstance(event, PullRequest):
+        return f"pull requests{' of forks' if event.is_fork else ''} into this branch"
+    return "this tag" if event.tag else "pushes to this branch"
 
 
 def _parts(address: str) -> tuple[int, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dockercise_prefect.hosts.kinds import HostKind
 from dockercise_prefect.hosts.statuses import LONGEST_DESCRIPTION, CommitState, CommitStatus
+from dockercise_prefect.webhook.payload.pull_request import PULL_REQUEST_NAME
 from dockercise_prefect.webhook.receiver.database import Database
 
 CONTEXT = "dockercise"
@@ -100,8 +101,13 @@ def put_notice(connection: sqlite3.Connection, order: int, state: CommitState, d
 
 _WAITING = """
     SELECT order_seq, notices.state, description, notices.attempts, since, kind, repository, orders.site, commit_id, url, token,
-    name
+    name, branch
     FROM notices JOIN orders ON orders.seq = order_seq JOIN deliveries ON deliveries.seq = orders.delivery"""
+
+
+def _context(deployment: str, event: str) -> str:
+    """The name of the status. A commit may have one of a push and one of a pull request."""
+    return f"{CONTEXT}/{deployment}{'/pull-request' if event.startswith(PULL_REQUEST_NAME) else ''}"
 
 
 def _notice(row: sqlite3.Row) -> Notice:
@@ -111,7 +117,7 @@ def _notice(row: sqlite3.Row) -> Notice:
         state=CommitState(row["state"]),
         description=row["description"],
         target_url=row["url"],
-        context=f"{CONTEXT}/{row['name'].rpartition('/')[2]}",
+        context=_context(row["name"].rpartition("/")[2], row["branch"]),
     )
     return Notice(
         order=row["order_seq"],

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from dockercise_prefect.hosts.statuses import CommitState
-from dockercise_prefect.webhook.payload.push import Push
+from dockercise_prefect.webhook.payload.event import Event, event_from_json
 from dockercise_prefect.webhook.receiver.database import Database
 from dockercise_prefect.webhook.receiver.hub import RunState, Started
 from dockercise_prefect.webhook.receiver.notices import put_notice
@@ -16,23 +16,23 @@ from dockercise_prefect.webhook.receiver.notices import put_notice
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A flow run that has to be started if the push touches anything.
+    """A flow run that has to be started if the event touches anything.
 
     Attributes:
         seq: its number; orders of the same deployment with smaller numbers go first.
         key: identifies the order: the same for all attempts, also in another process, and different for every other order.
         deployment_id: the deployment to run.
         name: name of the deployment.
-        push: the push that made the order.
+        event: the push or the pull request that made the order.
         attempts: how often it was tried.
-        received: when the push arrived, in seconds since 1970.
+        received: when the event arrived, in seconds since 1970.
     """
 
     seq: int
     key: str
     deployment_id: str
     name: str
-    push: Push
+    event: Event
     attempts: int
     received: float
 
@@ -113,7 +113,8 @@ class Orders:
             )
             _drop_push(connection, order.seq)
             if told:
-                put_notice(connection, order.seq, CommitState.PENDING, "waits or runs", now)
+                words = "waits for a maintainer's yes" if started.waits_for_yes else "waits or runs"
+                put_notice(connection, order.seq, CommitState.PENDING, words, now)
 
     def done(self, order: Order, reason: str) -> None:
         """Store that there is nothing to run."""
@@ -180,7 +181,7 @@ def _order(connection: sqlite3.Connection, seq: int) -> Order:
         key=f"{row['digest'] or row['identity']}/{row['deployment_id']}",
         deployment_id=row["deployment_id"],
         name=row["name"],
-        push=Push.from_json(row["push"]),
+        event=event_from_json(row["push"]),
         attempts=row["attempts"],
         received=row["received"],
     )

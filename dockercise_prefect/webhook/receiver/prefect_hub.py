@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from dockercise_prefect.bounded_process import ProcessEndedError
 from dockercise_prefect.errors import (
@@ -15,11 +16,22 @@ from dockercise_prefect.errors import (
 )
 from dockercise_prefect.orchestration.prefect.secret_blocks import find_secret
 from dockercise_prefect.orchestration.registrations.deployments import Deployed, deployment_of, deployments
-from dockercise_prefect.orchestration.registrations.pushes import Arrival, peeled, state_types, submit, touched
+from dockercise_prefect.orchestration.registrations.occasion import PullRequestFacts
+from dockercise_prefect.orchestration.registrations.pull_requests import Offer, settle, withdraw
+from dockercise_prefect.orchestration.registrations.pushes import (
+    Arrival,
+    is_skipped,
+    peeled,
+    state_types,
+    submit,
+    touched,
+    waits_for_yes,
+)
 from dockercise_prefect.repository.branches import exactly
 from dockercise_prefect.settings import Settings
 from dockercise_prefect.webhook.payload.address import page_of
-from dockercise_prefect.webhook.payload.push import Push
+from dockercise_prefect.webhook.payload.event import Event
+from dockercise_prefect.webhook.payload.pull_request import PullRequest
 from dockercise_prefect.webhook.receiver.hub import HubDownError, PushRefusedError, Registered, RunState, Started, Touched
 
 REFUSED_PATIENCE = 10 * 60.0
@@ -59,20 +71,44 @@ class PrefectHub:
         with _translated():
             return find_secret(block) or None
 
-    def touched(self, registered: Registered, push: Push) -> Touched:
-        """What a push touches."""
+    def withdraw(self, registered: Registered, request: PullRequest, key: str) -> int:
+        """Cancel the earlier runs of a pull request."""
+        with _translated():
+            return withdraw(deployment_of(registered.deployment_id), request.number, key)
+
+    def settled(self, registered: Registered, request: PullRequest, waited: float) -> PullRequest:
+        """The pull request with the commit to run."""
+        offer = Offer(
+            request=_facts(request),
+            kind=request.kind,
+            has_conflicts=request.has_conflicts,
+            merge_base=request.merge_base,
+        )
+        with _translated():
+            found = settle(deployment_of(registered.deployment_id), offer, self._settings, waited)
+        return replace(request, commit=found.commit, base=found.base)
+
+    def touched(self, registered: Registered, event: Event) -> Touched:
+        """What a push or a pull request touches."""
         with _translated():
             deployed = deployment_of(registered.deployment_id)
-            return Touched(touched(deployed, self._arrival(deployed, push), self._settings))
+            arrival = self._arrival(deployed, event)
+            if is_skipped(deployed, arrival, self._settings):
+                return Touched((), "the newest commit asks for no run ([skip ci])")
+            return Touched(touched(deployed, arrival, self._settings))
 
-    def submit(self, registered: Registered, push: Push, targets: tuple[str, ...] | None, key: str) -> Started:
+    def submit(self, registered: Registered, event: Event, targets: tuple[str, ...] | None, key: str) -> Started:
         """Start one flow run."""
         with _translated():
             deployed = deployment_of(registered.deployment_id)
-            return Started(*submit(deployed, self._arrival(deployed, push), targets, key))
+            arrival = self._arrival(deployed, event)
+            return Started(*submit(deployed, arrival, targets, key), waits_for_yes(deployed, arrival))
 
-    def _arrival(self, deployed: Deployed, push: Push) -> Arrival:
-        arrival = Arrival(branch=push.branch, before=push.before, after=push.after, changed=push.changed, tag=push.tag)
+    def _arrival(self, deployed: Deployed, event: Event) -> Arrival:
+        if isinstance(event, PullRequest):
+            before, facts = event.base or None, _facts(event)
+            return Arrival(branch="", before=before, after=event.commit, changed=None, pull_request=facts)
+        arrival = Arrival(branch=event.branch, before=event.before, after=event.after, changed=event.changed, tag=event.tag)
         return peeled(deployed, arrival, self._settings)
 
     def states(self, flow_run_ids: Sequence[str]) -> Mapping[str, RunState]:
@@ -95,6 +131,18 @@ def registered_of(deployed: Deployed) -> Registered:
         secret=registration.webhook_secret,
         token=registration.statuses,
         page=page_of(registration.pushed_as or registration.url),
+        pull_requests=registration.pull_requests,
+    )
+
+
+def _facts(request: PullRequest) -> PullRequestFacts:
+    return PullRequestFacts(
+        number=request.number,
+        head=request.head,
+        source_branch=request.source_branch,
+        target_branch=request.target_branch,
+        is_fork=request.is_fork,
+        merge=request.commit,
     )
 
 

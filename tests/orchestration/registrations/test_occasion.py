@@ -103,7 +103,7 @@ def test_what_a_run_of_a_push_knows(work: Path, settings: Settings) -> None:
     occasion = Occasion(event=RunEvent.PUSH, branch="main", previous=before)
 
     with checked_out(registration, after, settings) as checkout:
-        known = with_changes(known_of(occasion, registration, checkout), registration, settings)
+        known = with_changes(known_of(occasion, registration, checkout, settings), registration, settings)
 
     assert known == RunContext(
         event=RunEvent.PUSH,
@@ -131,7 +131,7 @@ def test_a_folder_without_a_repository_has_only_an_event(tmp_path: Path, setting
     with checked_out(registration, None, settings) as checkout:
         occasion = occasion_of(_run(scheduled=True), registration, checkout, settings)
 
-        assert known_of(occasion, registration, checkout) == RunContext(event=RunEvent.SCHEDULE)
+        assert known_of(occasion, registration, checkout, settings) == RunContext(event=RunEvent.SCHEDULE)
 
 
 def test_a_tag_runs_everything_at_its_commit(work: Path, settings: Settings) -> None:

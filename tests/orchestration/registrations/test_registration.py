@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
 
 from dockercise_prefect.errors import UsageError
+from dockercise_prefect.hosts.pull_requests import PullRequests
 from dockercise_prefect.orchestration.registrations.registration import Registration
 from dockercise_prefect.orchestration.registrations.timetable import Timetable, described
 
@@ -31,6 +32,8 @@ MAYBE = st.none() | TEXT.filter(bool)
         webhook_secret=MAYBE,
         statuses=MAYBE,
         tags=st.lists(TEXT, max_size=3).map(tuple),
+        pull_requests=st.sampled_from(PullRequests),
+        runs_forks_unasked=st.booleans(),
     )
 )
 def test_a_label_gives_the_registration_back(registration: Registration) -> None:
