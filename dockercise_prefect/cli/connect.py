@@ -22,6 +22,7 @@ from dockercise_prefect.cli.registration_options import (
 )
 from dockercise_prefect.cli.repository_choice import chosen_on_terminal, refuse_without_terminal
 from dockercise_prefect.errors import UsageError
+from dockercise_prefect.hosts.pull_requests import PullRequests
 from dockercise_prefect.signals import as_interrupt
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def connect(
     if statuses_token_env and not statuses:
         raise UsageError("--statuses-token-env cannot be used without --statuses", "add --statuses")
     statuses_token = token_for_statuses(token_in(statuses_token_env) if statuses_token_env else token) if statuses else None
-    request("https://github.com/" + (repository or "acme/infra"))  # report wrong options before any other work
+    asked = request("https://github.com/" + (repository or "acme/infra"))  # report wrong options before any other work
     say_origin(token)
     if repository is None:
         with as_interrupt():
@@ -89,7 +90,12 @@ def connect(
         from dockercise_prefect.connect.prefect_store import PrefectStore
 
         registrar = CliRegistrar(request, click.echo)
-        wish = connecting.Wish(repository=repository, webhook_url=webhook_url, statuses_token=statuses_token)
+        wish = connecting.Wish(
+            repository=repository,
+            webhook_url=webhook_url,
+            statuses_token=statuses_token,
+            pull_requests=asked.registration.pull_requests is not PullRequests.NEVER,
+        )
         found = connecting.survey(
             wish, github, lambda known: PrefectStore(BlockNames.of(github.host, known.full_name), registrar)
         )

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from dockercise_prefect.cli.registration_options import MakeRequest, carry_out, reporting, takes_registration
+from dockercise_prefect.hosts.pull_requests import PullRequests
+
+if TYPE_CHECKING:
+    from dockercise_prefect.orchestration.registrations.registration import Registration
 
 
 class _Register(click.Group):
@@ -52,10 +58,19 @@ def list_registrations() -> None:
         ref = f" · {one.registration.ref}" if one.registration.ref else ""
         click.echo(f"{one.name}{' · paused' if one.paused else ''}")
         click.echo(f"  {one.registration.url}{ref} · work pool {one.work_pool} · schedules: {one.schedules}")
+        if one.registration.pull_requests is not PullRequests.NEVER:
+            click.echo(f"  pull requests: {_pull_requests(one.registration)}")
         globs = {"branches": one.registration.branches, "tags": one.registration.tags}
         pushes = [f"{kind} {' '.join(chosen)}" for kind, chosen in globs.items() if chosen]
         if pushes:
             click.echo(f"  pushes: {' · '.join(pushes)}")
+
+
+def _pull_requests(registration: Registration) -> str:
+    if registration.pull_requests is PullRequests.OWN:
+        return "of this repository"
+    waits = "without a yes" if registration.runs_forks_unasked else "which wait for a yes"
+    return f"of this repository and of forks, {waits}"
 
 
 @register.command("remove")

@@ -17,6 +17,7 @@ from click.core import ParameterSource
 from dockercise_prefect.cli.findings import show_findings
 from dockercise_prefect.errors import DefinitionError, UsageError
 from dockercise_prefect.git.ask import SHORT_COMMIT
+from dockercise_prefect.hosts.pull_requests import PullRequests
 from dockercise_prefect.pipeline.run_context import RUN_VARIABLES
 from dockercise_prefect.settings import read_settings
 from dockercise_prefect.signals import as_interrupt
@@ -155,6 +156,19 @@ _OPTIONS = {
     "tags": click.option(
         "--push-tag", "tags", metavar="GLOB", multiple=True, help="Tags whose pushes start runs; default: none."
     ),
+    "pull_requests": click.option(
+        "--pull-requests",
+        type=click.Choice([one.value for one in PullRequests]),
+        default=PullRequests.NEVER.value,
+        show_default=True,
+        help="Also run pull requests: those of this repository, or those of forks too, which are never trusted.",
+    ),
+    "fork_approval": click.option(
+        "--fork-approval/--no-fork-approval",
+        default=True,
+        show_default=True,
+        help="Let pull requests of forks wait until you say yes.",
+    ),
 }
 """The options by the parameters that they set."""
 
@@ -163,7 +177,13 @@ _DEPLOYMENT_OPTION = click.option(
 )
 """For commands whose `--name` is something else."""
 
-_OF_THE_STACK: dict[str, Any] = {"results": None, "work_pool": None, "job_variables": ()}
+_OF_THE_STACK: dict[str, Any] = {
+    "results": None,
+    "work_pool": None,
+    "job_variables": (),
+    "pull_requests": PullRequests.NEVER.value,
+    "fork_approval": True,
+}
 
 _OPENING_OPTIONS = (
     click.option("--credentials", metavar="BLOCK", help="The Secret block with a token or deploy key for the repository."),
@@ -198,6 +218,8 @@ def _request(
     untrusted: bool,
     branches: Sequence[str],
     tags: Sequence[str],
+    pull_requests: str,
+    fork_approval: bool,
     pushed_as: str | None,
     webhook_secret: str | None,
     statuses: str | None,
@@ -214,6 +236,8 @@ def _request(
     check_globs(branches, "--push-branch", "branch")
     check_globs(tags, "--push-tag", "tag")
     address = parse_address(source, Path.cwd())
+    if pull_requests != PullRequests.ALL and not fork_approval:
+        raise UsageError("--no-fork-approval is only for pull requests of forks", "add `--pull-requests all`, or remove it")
     timetable = Timetable(tuple(crons), tuple(intervals), tuple(rrules), timezone)
     if unscheduled and (crons or intervals or rrules):
         raise UsageError("--no-cron cannot be used with --cron, --interval or --rrule", "use one of them")
@@ -237,6 +261,8 @@ def _request(
             webhook_secret=webhook_secret,
             statuses=statuses,
             tags=tuple(tags),
+            pull_requests=PullRequests(pull_requests),
+            runs_forks_unasked=not fork_approval,
         ),
         name=name,
         timetable=timetable,

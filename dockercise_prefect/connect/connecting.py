@@ -30,11 +30,23 @@ class Wish:
         repository: `owner/name`.
         webhook_url: the URL that pushes are sent to.
         statuses_token: the token that commit statuses are sent with; None for no statuses.
+        pull_requests: whether GitHub sends pull requests too.
     """
 
     repository: str
     webhook_url: str
     statuses_token: str | None = field(default=None, repr=False)
+    pull_requests: bool = False
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The events that GitHub sends, by its names."""
+        return ("push", "pull_request") if self.pull_requests else ("push",)
+
+    @property
+    def sent(self) -> str:
+        """The same for people."""
+        return "pushes and pull requests" if self.pull_requests else "pushes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +100,7 @@ class Survey:
         elif self.token:
             lines.append(f"would remove the token for commit statuses, {place(Secret.TOKEN)}")
         lines.append(f"would register {self.repository.ssh_url}")
-        return [*lines, f"would {hook} a webhook of {name} for pushes, to {self.wish.webhook_url}"]
+        return [*lines, f"would {hook} a webhook of {name} for {self.wish.sent}, to {self.wish.webhook_url}"]
 
 
 def survey(wish: Wish, github: GitHub, open_store: Callable[[Repository], ConnectionStore]) -> Survey:
@@ -154,7 +166,7 @@ def connect(found: Survey, github: GitHub, tell: Tell) -> str:
         _keep_token(undo, found, tell)
         registration = found.store.register(found.connected, undo, tell)
         _send_pushes(undo, found, github, secret)
-        tell(f"webhook {'set' if found.hooks else 'added'}: GitHub sends pushes to {wish.webhook_url}")
+        tell(f"webhook {'set' if found.hooks else 'added'}: GitHub sends {wish.sent} to {wish.webhook_url}")
     _tidy(found, github, tell)
     return registration
 
@@ -181,10 +193,10 @@ def _keep_token(undo: Undo, found: Survey, tell: Tell) -> None:
 def _send_pushes(undo: Undo, found: Survey, github: GitHub, secret: str) -> None:
     name, url = found.repository.full_name, found.wish.webhook_url
     if found.hooks:
-        github.set_hook(name, found.hooks[0].id, url, secret)
+        github.set_hook(name, found.hooks[0].id, url, secret, found.wish.events)
         return
     undo.later(f"the webhook of {name}", lambda: _remove_hooks(github, name, own_hooks(github.hooks(name), url)))
-    github.add_hook(name, url, secret)
+    github.add_hook(name, url, secret, found.wish.events)
 
 
 def _tidy(found: Survey, github: GitHub, tell: Tell) -> None:

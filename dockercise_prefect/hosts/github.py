@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -227,17 +227,17 @@ class GitHub:
             found = self._github.get_repo(name).get_hooks()
             return tuple(KnownHook(hook.id, str(hook.config.get("url") or "")) for hook in found)
 
-    def add_hook(self, name: str, url: str, secret: str) -> int:
-        """Add a webhook that sends every push to a URL, signed with a secret; returns its id."""
+    def add_hook(self, name: str, url: str, secret: str, events: Sequence[str] = ("push",)) -> int:
+        """Add a webhook that sends these events to a URL, signed with a secret; returns its id."""
         with self._calling(f"add a webhook to {name}", Right.HOOKS):
-            made = self._github.get_repo(name).create_hook("web", _config(url, secret), events=["push"], active=True)
+            made = self._github.get_repo(name).create_hook("web", _config(url, secret), events=[*events], active=True)
             return _number(made.id)
 
-    def set_hook(self, name: str, number: int, url: str, secret: str) -> None:
+    def set_hook(self, name: str, number: int, url: str, secret: str, events: Sequence[str] = ("push",)) -> None:
         """Give an existing webhook the same settings as `add_hook` gives a new one."""
         with self._calling(f"change webhook {number} of {name}", Right.HOOKS):
             # PyGithub's own `edit` sends a `name`, which is not in GitHub's API description of this call.
-            body = {"config": _config(url, secret), "events": ["push"], "active": True}
+            body = {"config": _config(url, secret), "events": [*events], "active": True}
             _, found = self._github.requester.requestJsonAndCheck("PATCH", f"/repos/{name}/hooks/{number}", input=body)
             _number(found["id"])
 
