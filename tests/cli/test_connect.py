@@ -58,20 +58,6 @@ def test_connect(world: World, tmp_path: Path) -> None:
     assert known.splitlines() == [f"[127.0.0.1]:{world.ssh.port} {world.ssh.host_key}"]
 
 
-def test_connect_for_pull_requests(world: World) -> None:
-    """GitHub sends pull requests if the registration wants them, and sends none any more when it does not."""
-    said = world.connect("--pull-requests", "all")
-    (with_them,) = [[*hook["events"]] for hook in world.hosted.hooks.values()]
-    (wants,) = [one.registration.pull_requests for one in world.deployments()]
-
-    world.connect()
-    (without,) = [[*hook["events"]] for hook in world.hosted.hooks.values()]
-
-    assert said.status == 0, said
-    assert f"webhook added: GitHub sends pushes and pull requests to {URL}" in said.out.splitlines()
-    assert (with_them, wants, without) == (["push", "pull_request"], "all", ["push"])
-
-
 def test_connect_again(world: World) -> None:
     """A second call creates a new key, removes the old one, and leaves everything else unchanged."""
     world.connect()
