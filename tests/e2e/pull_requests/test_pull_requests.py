@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.support.hosts.git_repository import git
 from tests.support.hosts.github_server import ENTERPRISE, TOKEN, running_github
 from tests.support.prefect import prefect_records, workers
 from tests.support.site import Site
+from tests.test_user_pages import ROOT, blocks
 from tests.webhook.payloads import github_sent
 from tests.webhook.pull_request_payloads import github_pull_request
 
@@ -33,6 +35,11 @@ checked: {img: busybox, run: echo checked, when: {event: pull_request, branch: m
 docs: {img: busybox, run: echo docs, when: {event: pull_request, changed: docs/}}
 deploy: {img: busybox, run: echo deployed, when: {branch: main}}
 """
+
+PAGE = (ROOT / "docs/pull-requests.md").read_text()
+(SHOWN,) = [block for block in blocks(PAGE, "console") if "webhook approve" in block]
+CONSOLE = [line for line in SHOWN.splitlines() if not line.startswith("$")]
+"""What `webhook approve` prints, as the page shows it."""
 
 SKIPPED = {"docs": "skipped", "deploy": "skipped"}
 SECRET = "what GitHub and we know"
@@ -91,6 +98,13 @@ def statuses(site: Site) -> dict[str, str]:
     return {name: stage["status"] for name, stage in summary["stages"].items()}
 
 
+def told_alike(printed: str, site: Site, head: str) -> list[str]:
+    """Lines with the names, the commit and the addresses of the page."""
+    page = site.api.removesuffix("/api")
+    text = printed.replace(site.deployment, "infra").replace(head[:12], "6113728f27ae").replace(page, "http://127.0.0.1:4200")
+    return re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "0b99b510-7c1b-4f43-8d0b-3e0f6b8a5a52", text).splitlines()
+
+
 def states(site: Site) -> list[str]:
     return [run["state"]["name"] for run in runs_of(site)]
 
@@ -146,12 +160,12 @@ def test_a_fork_waits_for_a_yes_and_gets_no_secret(site: Site) -> None:
         listed = site.command("webhook", "approve", name)
         wrong = site.command("webhook", "approve", name, "7", "a" * 40)
         right = site.command("webhook", "approve", name, "7", head[:12])
-        eventually(site, ["Completed"])
+        (ended,) = eventually(site, ["Completed"])
         again = site.command("webhook", "approve", name, "7", head[:12])
 
-    assert (run["parameters"].get("commit"), run["parameters"]["env"]) == (None, None)
+    assert [(one["parameters"].get("commit"), one["parameters"]["env"]) for one in (run, ended)] == [(None, None)] * 2
     assert {"fork", "event:pull_request", "pull-request:7"} <= {*run["tags"]}
-    assert f"dockercise webhook approve {name} 7 {head[:12]}" in listed.out
+    assert told_alike(f"{listed.out}{right.out}", site, head) == CONSOLE
     assert (wrong.status, right.status, again.status) == (2, 0, 2)
     assert "is not the commit that you have named" in wrong.err
     assert values(site) == {
@@ -169,13 +183,17 @@ def test_a_fork_waits_for_a_yes_and_gets_no_secret(site: Site) -> None:
 
 def test_a_fork_that_wants_the_machine(site: Site) -> None:
     """What an untrusted pipeline may not do is refused in a fork's run, although the registration is trusted."""
+    refused = site.register("--no-fork-approval")
     register(site, "--pull-requests", "all", "--no-fork-approval")
+    listed = site.command("register", "list")
     head = offer(site, "more.dockercise.yaml", "reader: {img: busybox, run: id, vol: '/var/run:/host'}")
 
     with receiving(site) as address, workers.working(site.name, site.environment, site.folder):
         assert deliver(address, sent("opened", head, source=FORK)) == 202
         (run,) = eventually(site, ["Failed"])
 
+    assert (refused.status, "add `--pull-requests all`" in refused.err) == (2, True)
+    assert "  pull requests: of this repository and of forks, without a yes" in listed.out.splitlines()
     assert "DK070 not trusted: reader mounts" in run["state"]["message"]
 
 
