@@ -8,6 +8,7 @@ from dockercise_prefect.emit.calls import WIDTH, bracketed, call
 from dockercise_prefect.emit.identifiers import stage_identifiers
 from dockercise_prefect.emit.lifecycle import functions_of, run_arguments, stage_arguments
 from dockercise_prefect.emit.literals import one_line, text_literal
+from dockercise_prefect.emit.parameters import declared_parameter
 from dockercise_prefect.pipeline import (
     CODE,
     Build,
@@ -24,6 +25,7 @@ from dockercise_prefect.pipeline import (
     LiteralValue,
     Mount,
     Network,
+    ParameterValue,
     Pipeline,
     PullPolicy,
     Stage,
@@ -65,8 +67,15 @@ class Declarations:
         secrets = [one_line(name) for name in self._pipeline.secrets]
         lines += [f"secrets={bracketed(secrets, indent=4, before='secrets=')}"] if secrets else []
         lines += [f"{name}={value}" for name, value in run_arguments(self._pipeline)]
+        lines += self._parameters()
         lines += [f"digest={one_line(self._pipeline.digest)}"] if self._pipeline.digest else []
         return "pipeline = Pipeline(\n" + "".join(f"    {line},\n" for line in lines) + ")"
+
+    def _parameters(self) -> Iterator[str]:
+        if self._pipeline.parameters:
+            self._used.add("parameter")
+            entries = "".join(f"        {declared_parameter(one)},\n" for one in self._pipeline.parameters)
+            yield f"parameters=[\n{entries}    ]"
 
     def _arguments(self, stage: Stage) -> Iterator[tuple[str, str]]:
         yield from self._instances(stage)
@@ -180,6 +189,9 @@ class Declarations:
                 return f"host({one_line(name)}, optional=True)" if optional else f"host({one_line(name)})"
             case LiteralValue(text):
                 return one_line(text)
+            case ParameterValue(parameter):
+                self._used.add("ParameterValue")
+                return f"ParameterValue({one_line(parameter)})"
 
     def _mount(self, mount: Mount) -> str:
         match mount.source:

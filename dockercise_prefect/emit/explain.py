@@ -13,6 +13,7 @@ from dockercise_prefect.pipeline import (
     EnvSource,
     HostVariable,
     LiteralValue,
+    ParameterValue,
     Pipeline,
     Stage,
     StageName,
@@ -138,6 +139,8 @@ def _source(source: EnvSource) -> str:
             return f"{name} from outside" + (", unset if nothing sets it" if optional else "")
         case LiteralValue():
             return "written in the pipeline"
+        case ParameterValue(parameter):
+            return f"the parameter {parameter}"
 
 
 def _reason(stage: Stage, edge: Dependency) -> str:

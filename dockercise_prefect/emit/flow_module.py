@@ -8,6 +8,7 @@ from dockercise_prefect.emit.calls import WIDTH
 from dockercise_prefect.emit.declarations import Declarations
 from dockercise_prefect.emit.identifiers import module_name
 from dockercise_prefect.emit.literals import inside_quotes, one_line
+from dockercise_prefect.emit.parameters import descriptions, needs_literal, passed_on, signature
 from dockercise_prefect.emit.request import Request
 from dockercise_prefect.pipeline import Pipeline
 
@@ -17,7 +18,7 @@ _MODULE = '''\
 Compiled by dockercise_prefect. Change the YAML and run `python -m dockercise_prefect compile`.
 """
 
-from pathlib import Path
+from pathlib import Path{typing}
 
 from prefect import flow
 
@@ -36,8 +37,8 @@ def {function}(
     commit: str | None = None,
     results: str | None = None,
     resume: str | None = None,
-) -> RunSummary:
-    """Run the pipeline, or only the targets and what they need."""
+{signature}) -> RunSummary:
+    """Run the pipeline, or only the targets and what they need.{arguments}"""
     return run_pipeline(
         pipeline,
         root=ROOT,
@@ -46,7 +47,7 @@ def {function}(
         commit=commit,
         results=results,
         resume=resume,
-    )
+{passed_on}    )
 
 
 if __name__ == "__main__":
@@ -67,6 +68,10 @@ def flow_module(request: Request) -> str:
         root=folder if request.root == "." else f"{folder} / {one_line(request.root)}",
         declarations=text,
         name=one_line(pipeline.name),
+        typing="\nfrom typing import Literal" if needs_literal(pipeline.parameters) else "",
+        signature=signature(pipeline.parameters),
+        arguments=descriptions(pipeline.parameters),
+        passed_on=passed_on(pipeline.parameters),
         function=module_name(pipeline.name),
     )
 

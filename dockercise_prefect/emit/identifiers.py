@@ -14,6 +14,8 @@ _ACCENT = re.compile(r"[\u0300-\u036f]")
 _OF_THE_MODULE = frozenset(
     {
         "Path",
+        "Literal",
+        "ParameterValue",
         "Pipeline",
         "ROOT",
         "RunSummary",
@@ -31,6 +33,7 @@ _OF_THE_MODULE = frozenset(
         "history",
         "host",
         "instance",
+        "parameter",
         "pipeline",
         "retries",
         "run_as_script",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from dockercise_prefect.emit.lifecycle import run_in_words, stage_in_words
 from dockercise_prefect.emit.literals import one_line
+from dockercise_prefect.emit.parameters import listed_parameters
 from dockercise_prefect.emit.request import Request
 from dockercise_prefect.pipeline import (
     CODE,
@@ -21,6 +22,7 @@ from dockercise_prefect.pipeline import (
     Mount,
     MountSource,
     Network,
+    ParameterValue,
     PullPolicy,
     Stage,
     StageImage,
@@ -45,6 +47,7 @@ def listing(request: Request) -> str:
     if pipeline.tags:
         head += f"tags: {', '.join(pipeline.tags)}\n"
     head += "".join(f"{name}: {value}\n" for name, value in run_in_words(pipeline))
+    head += "".join(f"parameter {name}: {words}\n" for name, words in listed_parameters(pipeline.parameters))
     return head + "".join(f"\n{_stage(stage)}" for stage in pipeline)
 
 
@@ -131,6 +134,8 @@ def _source(source: EnvSource) -> str:
             return f"{name} from outside" + (", if it is set" if optional else "")
         case LiteralValue(text):
             return one_line(text)
+        case ParameterValue(parameter):
+            return f"the parameter {parameter}"
 
 
 def mount_of(mount: Mount) -> str:

@@ -3,6 +3,7 @@
 from dockercise_prefect.pipeline.as_json.digest import digest_of
 from dockercise_prefect.pipeline.as_json.pipelines import from_json, to_json, to_json_text
 from dockercise_prefect.pipeline.as_json.stages import meaning_of, stage_from_json, stage_to_json
+from dockercise_prefect.pipeline.binding import bound, parameter_values
 from dockercise_prefect.pipeline.cache import Cache
 from dockercise_prefect.pipeline.codes import Code
 from dockercise_prefect.pipeline.declare import (
@@ -19,6 +20,7 @@ from dockercise_prefect.pipeline.declare import (
     history,
     host,
     instance,
+    parameter,
     retries,
     stage,
     values_of,
@@ -43,6 +45,7 @@ from dockercise_prefect.pipeline.lifecycle import (
     When,
 )
 from dockercise_prefect.pipeline.model import Network, Pipeline, PullPolicy, Stage, build_secrets
+from dockercise_prefect.pipeline.parameters import Parameter, ParameterType
 from dockercise_prefect.pipeline.run_context import RunContext, RunEvent
 from dockercise_prefect.pipeline.services import Readiness, Service
 from dockercise_prefect.pipeline.sources import (
@@ -59,6 +62,7 @@ from dockercise_prefect.pipeline.sources import (
     LiteralValue,
     Mount,
     MountSource,
+    ParameterValue,
     StageImage,
     StageName,
     StageValue,
@@ -99,6 +103,9 @@ __all__ = [
     "MountSource",
     "Network",
     "Overlap",
+    "Parameter",
+    "ParameterType",
+    "ParameterValue",
     "Pipeline",
     "PullPolicy",
     "Readiness",
@@ -119,6 +126,7 @@ __all__ = [
     "approval",
     "at_once",
     "bind",
+    "bound",
     "build_secrets",
     "built_from",
     "cache",
@@ -137,6 +145,8 @@ __all__ = [
     "instance_key",
     "instance_name",
     "meaning_of",
+    "parameter",
+    "parameter_values",
     "retries",
     "service",
     "stage",

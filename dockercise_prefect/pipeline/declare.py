@@ -23,6 +23,7 @@ from dockercise_prefect.pipeline.lifecycle import (
     When,
 )
 from dockercise_prefect.pipeline.model import Network, PullPolicy, Stage
+from dockercise_prefect.pipeline.parameters import Parameter, ParameterType, Value
 from dockercise_prefect.pipeline.run_context import RunEvent
 from dockercise_prefect.pipeline.services import Service
 from dockercise_prefect.pipeline.sources import (
@@ -155,6 +156,38 @@ def at_once(group: str, limit: int) -> StageConcurrency:
 def history(depth: int = DEPTH) -> CodeHistory:
     """The code is a git checkout with so many commits; with 0, it has all of them."""
     return CodeHistory(depth)
+
+
+def parameter(
+    name: str,
+    *,
+    type: str = "string",  # noqa: A002  the key of the language
+    default: Value | None = None,
+    choices: Sequence[Value] = (),
+    description: str = "",
+    fixed: bool = False,
+    at: str | None = None,
+) -> Parameter:
+    """Declare a parameter of the pipeline. `parameter(…).value` is the source of a variable.
+
+    Args:
+        name: an identifier.
+        type: `string`, `integer`, `number` or `boolean`.
+        default: the value if a run gives none; without it, every run has to give one.
+        choices: the only allowed values.
+        description: a text for the run form.
+        fixed: whether its value is part of images or other keys of the compiled pipeline, so that no run can change it.
+        at: `path:line:column` of the YAML that it was compiled from.
+    """
+    return Parameter(
+        name=name,
+        type=ParameterType(type),
+        default=default,
+        choices=tuple(choices),
+        description=description,
+        is_fixed=fixed,
+        place=None if at is None else Place.parse(at),
+    )
 
 
 def stage(

@@ -21,6 +21,7 @@ from dockercise_prefect.pipeline.gates import Approval, StageConcurrency
 from dockercise_prefect.pipeline.history import CodeHistory
 from dockercise_prefect.pipeline.instances import Instance, instance_name, seen_as
 from dockercise_prefect.pipeline.lifecycle import CLEANUP_GRACE, ORDINARY, STOP_GRACE, Concurrency, Retries, When
+from dockercise_prefect.pipeline.parameters import Parameter
 from dockercise_prefect.pipeline.services import Service
 from dockercise_prefect.pipeline.sources import Build, EnvSource, Image, Mount, StageName, StageValue, StageVolume, folded
 
@@ -228,6 +229,7 @@ class Pipeline:
         concurrency: how many runs go on at once; None for no limit.
         history: the history of git that the code has; None if the code has none.
         answers: stages whose exit code is an answer for another stage (`if`, `unless`). Those that `stages` ask are added.
+        parameters: values that whoever starts a run chooses.
 
     Raises:
         ValueError: a name occurs twice, or a stage comes before one that it needs.
@@ -244,10 +246,12 @@ class Pipeline:
     concurrency: Concurrency | None = None
     history: CodeHistory | None = None
     answers: Sequence[StageName] = ()
+    parameters: Sequence[Parameter] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stages", tuple(self.stages))
         object.__setattr__(self, "tags", tuple(self.tags))
+        object.__setattr__(self, "parameters", tuple(self.parameters))
         object.__setattr__(self, "secrets", tuple(dict.fromkeys([*self.secrets, *build_secrets(self.stages)])))
         object.__setattr__(self, "answers", tuple(dict.fromkeys([*self.answers, *asked_stages(self.stages)])))
         seen: set[StageName] = set()

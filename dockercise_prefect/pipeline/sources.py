@@ -50,6 +50,13 @@ class LiteralValue:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class ParameterValue:
+    """A variable with the value of a parameter of the pipeline."""
+
+    parameter: str
+
+
 MEMORY_FOLDER = "/run/dockercise-secrets"
 """A folder in memory, in the containers of stages with secret files. It has their content."""
 
@@ -59,7 +66,7 @@ def is_secret_file(variable: str) -> bool:
     return variable.startswith("/")
 
 
-EnvSource: TypeAlias = StageValue | StageValues | HostVariable | LiteralValue
+EnvSource: TypeAlias = StageValue | StageValues | HostVariable | LiteralValue | ParameterValue
 
 
 def stages_of(source: object) -> tuple[StageName, ...]:

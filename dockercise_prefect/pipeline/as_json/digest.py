@@ -14,6 +14,7 @@ from operator import attrgetter
 import orjson
 
 from dockercise_prefect.pipeline.as_json.lifecycle import lifecycle_of_run
+from dockercise_prefect.pipeline.as_json.parameters import meaning_of_parameters
 from dockercise_prefect.pipeline.as_json.parts import Json
 from dockercise_prefect.pipeline.as_json.stages import meaning_of
 from dockercise_prefect.pipeline.model import Pipeline
@@ -21,7 +22,7 @@ from dockercise_prefect.pipeline.model import Pipeline
 
 def digest_of(pipeline: Pipeline) -> str:
     """The digest of a pipeline."""
-    lifecycle = lifecycle_of_run(pipeline)
+    lifecycle = lifecycle_of_run(pipeline) | meaning_of_parameters(pipeline.parameters)
     run = b'"run":' + _on_one_line(lifecycle) + b"," if lifecycle else b""
     digest = hashlib.sha256(b"{" + run + b'"secrets":' + _on_one_line(sorted(pipeline.secrets)) + b',"stages":{')
     # One stage after another: Python's garbage collector would take longer over all of them than it takes to write them.

@@ -18,6 +18,7 @@ from dockercise_prefect.pipeline.sources import (
     LiteralValue,
     Mount,
     MountSource,
+    ParameterValue,
     StageImage,
     StageValue,
     StageValues,
@@ -83,6 +84,8 @@ def env_to_json(source: EnvSource) -> Json:
             return {"host": name, "optional": optional}
         case LiteralValue(text):
             return {"value": text}
+        case ParameterValue(parameter):
+            return {"parameter": parameter}
 
 
 def env_from_json(data: Json) -> EnvSource:
@@ -96,6 +99,8 @@ def env_from_json(data: Json) -> EnvSource:
             return HostVariable(name, optional)
         case {"value": text}:
             return LiteralValue(text)
+        case {"parameter": parameter}:
+            return ParameterValue(parameter)
     raise ValueError(f"not the source of a variable: {data!r}")
 
 

@@ -9,6 +9,7 @@ import orjson
 
 from dockercise_prefect.pipeline.as_json.digest import digest_of
 from dockercise_prefect.pipeline.as_json.lifecycle import lifecycle_of_run, run_lifecycle_from_json
+from dockercise_prefect.pipeline.as_json.parameters import parameters_from_json, parameters_to_json
 from dockercise_prefect.pipeline.as_json.parts import Json
 from dockercise_prefect.pipeline.as_json.stages import stage_from_json, stage_to_json
 from dockercise_prefect.pipeline.model import Pipeline
@@ -50,6 +51,7 @@ def _head(pipeline: Pipeline, targets: Sequence[StageName]) -> Json:
         "secrets": list(pipeline.secrets),
         **lifecycle_of_run(pipeline),
         **({"answers": list(pipeline.answers)} if pipeline.answers else {}),
+        **({"parameters": parameters_to_json(pipeline.parameters)} if pipeline.parameters else {}),
     }
 
 
@@ -80,5 +82,6 @@ def from_json(data: Json) -> Pipeline:
         secrets=tuple(data.get("secrets", ())),
         digest=data["digest"],
         answers=tuple(data.get("answers", ())),
+        parameters=parameters_from_json(data.get("parameters", {})),
         **run_lifecycle_from_json(data),
     )

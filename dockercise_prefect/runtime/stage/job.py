@@ -19,6 +19,7 @@ from pydantic import ConfigDict, PlainValidator, TypeAdapter
 from dockercise_prefect.pipeline import (
     HostVariable,
     LiteralValue,
+    ParameterValue,
     Stage,
     StageName,
     StageValue,
@@ -284,7 +285,10 @@ def _refuse_texts(stage: Stage) -> None:
 
 def variable_sources(stage: Stage) -> Mapping[str, VariableSource]:
     """Where each variable of a stage comes from, without any text."""
-    return {name: WrittenText() if isinstance(source, LiteralValue) else source for name, source in stage.env.items()}
+    return {
+        name: WrittenText() if isinstance(source, LiteralValue | ParameterValue) else source
+        for name, source in stage.env.items()
+    }
 
 
 def _read(adapter: TypeAdapter[Read], text: str) -> Read:
