@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import click
 from dockercise_prefect.cli.findings import show_findings
 from dockercise_prefect.cli.options import chosen_root, takes_offline, takes_root, takes_targets
 from dockercise_prefect.cli.package_sources import chosen_packages
+from dockercise_prefect.cli.parameter_options import given_parameters, takes_parameters
 from dockercise_prefect.cli.writing import write_atomically
 from dockercise_prefect.compiler import compile_folder
 from dockercise_prefect.emit import FORMATS, Format, Request, module_name
@@ -30,14 +32,16 @@ class OutOfDateError(DockerciseError):
 @click.option(
     "-o", "--output", metavar="FILE_OR_DIR", type=click.Path(path_type=Path), help="Write there instead of to standard output."
 )
+@takes_parameters
 @takes_offline
 @click.option("--check", is_flag=True, help="Write nothing; fail with a diff when the output is not up to date.")
-def compile_command(
+def compile_command(  # noqa: PLR0917  click gives each option as an argument
     root_argument: Path | None,
     root_option: Path | None,
     targets: tuple[str, ...],
     format_name: str,
     output: Path | None,
+    given: tuple[str, ...],
     *,
     offline: bool,
     check: bool,
@@ -49,7 +53,7 @@ def compile_command(
     if check and output is None:
         raise click.UsageError("--check compares with a file: name it with -o")
     root = chosen_root(root_argument, root_option)
-    pipeline = _narrowed(_compiled(root, offline=offline), targets)
+    pipeline = _narrowed(_compiled(root, given_parameters(given), offline=offline), targets)
     chosen = FORMATS[format_name]
     if output is None:
         click.echo(chosen.emit(Request(pipeline, targets)).encode(), nl=False)
@@ -62,10 +66,10 @@ def compile_command(
         write_atomically(path, text)
 
 
-def _compiled(root: Path, *, offline: bool) -> Pipeline:
+def _compiled(root: Path, given: Mapping[str, str], *, offline: bool) -> Pipeline:
     try:
         with chosen_packages(offline=offline) as packages:
-            compiled = compile_folder(root, packages=packages)
+            compiled = compile_folder(root, packages=packages, parameters=given)
     except DefinitionError as error:
         show_findings(error.diagnostics, "nothing written")
         raise SystemExit(error.exit_status) from None

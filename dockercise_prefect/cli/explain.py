@@ -13,6 +13,7 @@ from dockercise_prefect.cli.completion import complete_runs, complete_stages
 from dockercise_prefect.cli.env_options import file_variables, given_variables, takes_variables
 from dockercise_prefect.cli.options import chosen_root, takes_offline
 from dockercise_prefect.cli.package_sources import chosen_packages
+from dockercise_prefect.cli.parameter_options import given_parameters, takes_parameters
 from dockercise_prefect.emit.explain import explanation
 from dockercise_prefect.errors import UsageError, did_you_mean
 from dockercise_prefect.pipeline import Code
@@ -25,6 +26,7 @@ _CODE = re.compile(r"[Dd][Kk][0-9]+")
 @click.option("-C", "--root", type=click.Path(path_type=Path), help="The pipeline's folder; default: the current folder.")
 @click.option("--since", metavar="RUN", shell_complete=complete_runs, help="Show what differs from STAGE in RUN.")
 @takes_variables
+@takes_parameters
 @click.option("--results", metavar="PLACE", help="Where the record of RUN is; default: where `run` puts it.")
 @takes_offline
 def explain(  # noqa: PLR0917  click gives each option as an argument
@@ -33,6 +35,7 @@ def explain(  # noqa: PLR0917  click gives each option as an argument
     since: str | None,
     options: tuple[str, ...],
     files: tuple[Path, ...],
+    given: tuple[str, ...],
     results: str | None,
     *,
     offline: bool,
@@ -52,15 +55,20 @@ def explain(  # noqa: PLR0917  click gives each option as an argument
         from dockercise_prefect.cli.explain_since import explained_since
         from dockercise_prefect.cli.outlook import Given
 
-        given = Given(flags=given_variables(options), file_variables=file_variables(files), results=results)
+        known = Given(
+            flags=given_variables(options),
+            file_variables=file_variables(files),
+            results=results,
+            parameters=given_parameters(given),
+        )
         with chosen_packages(offline=offline) as packages:
-            text = explained_since(chosen_root(None, root), packages, stage, since, given)
+            text = explained_since(chosen_root(None, root), packages, stage, since, known)
         click.echo(text.encode(), nl=False)
         return
     if options or files or results is not None:
         raise UsageError("--env, --env-file and --results are only for --since, which names a run", "add `--since RUN`")
     with chosen_packages(offline=offline) as packages:
-        pipeline = compiled_below(chosen_root(None, root), packages)
+        pipeline = compiled_below(chosen_root(None, root), packages, given_parameters(given))
     click.echo(explanation(pipeline, stage).encode(), nl=False)
 
 

@@ -21,7 +21,7 @@ from dockercise_prefect.orchestration.reuse.foresight import Foresight, Surveyed
 from dockercise_prefect.orchestration.reuse.resume import PassedStages, passed_in
 from dockercise_prefect.orchestration.reuse.since import Chained, Since, made_from_in, since
 from dockercise_prefect.orchestration.reuse.sources import CacheSource, RecordSource
-from dockercise_prefect.pipeline import StageName
+from dockercise_prefect.pipeline import StageName, bound
 from dockercise_prefect.pipeline.conditions import skipped_beforehand
 from dockercise_prefect.results.cache.lists import Lists
 from dockercise_prefect.results.opening import open_objects
@@ -59,9 +59,9 @@ def explained_since(root: Path, packages: Packages, name: StageName, wanted: str
         UsageError: no run has that id, or the record of the run does not say what the stage was made from.
         StorageError: the place of the results cannot be read.
     """
-    compiled, origin = compile_with_origin(root, packages=packages)
+    compiled, origin = compile_with_origin(root, packages=packages, parameters=given.parameters)
     show_findings(compiled.warnings)
-    pipeline = compiled.pipeline.only([name])
+    pipeline = bound(compiled.pipeline).only([name])
     stage = pipeline.by_name[name]
     settings = read_settings(results=given.results)
     objects = open_objects(settings.results, settings)

@@ -11,6 +11,7 @@ from dockercise_prefect.cli.compiling import compiled_below
 from dockercise_prefect.cli.graphviz import draw, graphviz
 from dockercise_prefect.cli.options import chosen_root, takes_offline, takes_root, takes_targets
 from dockercise_prefect.cli.package_sources import chosen_packages
+from dockercise_prefect.cli.parameter_options import given_parameters, takes_parameters
 from dockercise_prefect.cli.writing import write_atomically
 from dockercise_prefect.emit import FORMATS, Request
 from dockercise_prefect.emit.outline import outline
@@ -38,13 +39,15 @@ _ENDINGS = (*_PICTURES, *_TEXTS)
     show_default=True,
     help="How to lay out an .svg: with Graphviz, or without it (own); auto uses Graphviz if it is installed.",
 )
+@takes_parameters
 @takes_offline
-def graph(
+def graph(  # noqa: PLR0917  click gives each option as an argument
     root_argument: Path | None,
     root_option: Path | None,
     targets: tuple[str, ...],
     output: Path | None,
     layout: str,
+    given: tuple[str, ...],
     *,
     offline: bool,
 ) -> None:
@@ -56,7 +59,7 @@ def graph(
     if output is not None and output.suffix not in _ENDINGS:
         raise _unknown_ending(output)
     with chosen_packages(offline=offline) as packages:
-        pipeline = run_of(compiled_below(chosen_root(root_argument, root_option), packages), targets)
+        pipeline = run_of(compiled_below(chosen_root(root_argument, root_option), packages, given_parameters(given)), targets)
     request = Request(pipeline, targets)
     if output is None:
         click.echo(outline(request).encode(), nl=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,13 @@ class Given:
         flags: the variables of `--env`.
         file_variables: the variables of `--env-file`.
         results: the place of the results; None for the user's setting.
+        parameters: the values of `--param`.
     """
 
     flags: Mapping[str, str]
     file_variables: Mapping[str, str]
     results: str | None
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,18 +13,19 @@ from dockercise_prefect.cli.env_options import file_variables, given_variables, 
 from dockercise_prefect.cli.options import chosen_root, takes_offline, takes_root
 from dockercise_prefect.cli.outlook import Given, decisions
 from dockercise_prefect.cli.package_sources import chosen_packages
+from dockercise_prefect.cli.parameter_options import given_parameters, takes_parameters
 from dockercise_prefect.cli.planned import Change, Planned, as_json, as_text
 from dockercise_prefect.compiler import compile_sources
 from dockercise_prefect.compiler.plan import compare, work
 from dockercise_prefect.errors import DefinitionError, StorageError
-from dockercise_prefect.frontend.discover import shown
+from dockercise_prefect.frontend.discover import Source, shown
 from dockercise_prefect.frontend.past_sources import sources_at
 from dockercise_prefect.frontend.subgraphs import Packages
 from dockercise_prefect.git.ask import Revision, find_revision
 from dockercise_prefect.git.changes import changed_files
 from dockercise_prefect.git.context import read_context
 from dockercise_prefect.git.submodules import Unread
-from dockercise_prefect.pipeline import Pipeline, RunContext, RunEvent
+from dockercise_prefect.pipeline import Pipeline, RunContext, RunEvent, bound
 from dockercise_prefect.pipeline.conditions import skipped_beforehand
 from dockercise_prefect.pipeline.selection import run_of
 
@@ -35,6 +36,7 @@ _SHOW: Mapping[str, Callable[[Planned], str]] = {"text": as_text, "json": as_jso
 @takes_root
 @click.option("--since", metavar="REV", help="The git revision to compare with: main, HEAD~1, a tag.")
 @takes_variables
+@takes_parameters
 @click.option("--results", metavar="PLACE", help="Where earlier runs have left what stages with `cache` reuse.")
 @click.option("--format", "format_name", type=click.Choice(list(_SHOW)), default="text", show_default=True)
 @takes_offline
@@ -44,6 +46,7 @@ def plan(  # noqa: PLR0917  click gives each option as an argument
     since: str | None,
     options: tuple[str, ...],
     files: tuple[Path, ...],
+    given: tuple[str, ...],
     results: str | None,
     format_name: str,
     *,
@@ -55,11 +58,16 @@ def plan(  # noqa: PLR0917  click gives each option as an argument
     Nothing is run, and your checkout stays as it is. The exit status is 0 even if nothing would run.
     """
     root = chosen_root(root_argument, root_option)
-    given = Given(flags=given_variables(options), file_variables=file_variables(files), results=results)
+    known = Given(
+        flags=given_variables(options),
+        file_variables=file_variables(files),
+        results=results,
+        parameters=given_parameters(given),
+    )
     revision = None if since is None else find_revision(root, since)
     context = read_context(root)
     with chosen_packages(offline=offline) as packages:
-        pipeline = compiled_below(root, packages)
+        pipeline = bound(compiled_below(root, packages, known.parameters))
         change = None if revision is None else _change(root, revision, pipeline, packages, context)
     if change is None:
         skipped = skipped_beforehand(pipeline, context, ())
@@ -71,7 +79,7 @@ def plan(  # noqa: PLR0917  click gives each option as an argument
     stages = [stage.name for stage in pipeline if stage.name not in skipped]
     lines = {stage.name: stage.each.stage for stage in pipeline if stage.each is not None}
     try:
-        planned = Planned(change, stages, skipped, decisions(pipeline, skipped, root, context, given), None, lines)
+        planned = Planned(change, stages, skipped, decisions(pipeline, skipped, root, context, known), None, lines)
     except StorageError as error:
         note = f"nobody knows what would be reused, because what earlier runs left cannot be read: {error}"
         planned = Planned(change, stages, skipped, {}, note, lines)
@@ -80,7 +88,7 @@ def plan(  # noqa: PLR0917  click gives each option as an argument
 
 def _change(root: Path, revision: Revision, pipeline: Pipeline, packages: Packages, context: RunContext) -> Change:
     """What is different since the revision, and what a push of that would run."""
-    earlier = _earlier(root, revision, pipeline.name, packages)
+    earlier = _earlier(root, revision, pipeline, packages)
     changes = changed_files(root, revision)
     note = _note(earlier.note, [*earlier.unread, *changes.unread])
     todo = work(pipeline, _push(context, changes.paths))
@@ -100,18 +108,27 @@ class _Earlier:
     unread: Sequence[Unread] = ()
 
 
-def _earlier(root: Path, revision: Revision, name: str, packages: Packages) -> _Earlier:
+def _earlier(root: Path, revision: Revision, now: Pipeline, packages: Packages) -> _Earlier:
     unread: Sequence[Unread] = ()
     try:
         past = sources_at(root, revision)
         unread = past.unread
         if past.sources:
-            return _Earlier(compile_sources(past.sources, name, packages).pipeline, None, unread)
+            return _Earlier(_as_then(past.sources, now, packages), None, unread)
     except DefinitionError as error:
         first = str(error.diagnostics[0]).partition("\n")[0]
         why = f"at {revision.name} the pipeline does not compile, so every stage counts as added: {first}"
         return _Earlier(None, why, unread)
     return _Earlier(None, f"at {revision.name} there was no pipeline here, so every stage counts as added", unread)
+
+
+def _as_then(sources: Sequence[Source], now: Pipeline, packages: Packages) -> Pipeline:
+    """The earlier pipeline with today's values, so that only what was written counts as changed."""
+    then = compile_sources(sources, now.name, packages).pipeline
+    declared = {one.name for one in then.parameters}
+    given = {one.name: one.default for one in now.parameters if one.is_given and one.name in declared}
+    earlier = compile_sources(sources, now.name, packages, given).pipeline if given else then
+    return earlier if any(one.default is None for one in earlier.parameters) else bound(earlier)
 
 
 def _note(why: str | None, unread: Iterable[Unread]) -> str | None:

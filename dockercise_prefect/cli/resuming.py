@@ -12,6 +12,7 @@ from dockercise_prefect.cli.completion import complete_runs, complete_stages
 from dockercise_prefect.errors import UsageError, did_you_mean
 from dockercise_prefect.orchestration.reuse.resume import Resume, passed_in
 from dockercise_prefect.pipeline import Pipeline, StageName
+from dockercise_prefect.pipeline.parameters.values import Value
 from dockercise_prefect.results.opening import open_objects
 from dockercise_prefect.results.reading.records import Records
 from dockercise_prefect.results.summary import RunSummary
@@ -66,6 +67,22 @@ def resume_of(
     afresh = frozenset(pipeline.named([named]))
     changing = afresh if begin is None else _and_after(afresh, pipeline)
     return Resume(runs=runs, as_it_was=frozenset(pipeline.by_name.keys() - changing), afresh=afresh)
+
+
+def recorded_parameters(pipeline: Pipeline, settings: Settings, wanted: Sequence[str]) -> dict[str, Value]:
+    """The values that the first of the runs that are resumed has given to parameters of the pipeline.
+
+    Raises:
+        UsageError: no run has that id.
+        StorageError: the place of the results cannot be read.
+    """
+    if not wanted or not pipeline.parameters:
+        return {}
+    earlier = Records(open_objects(settings.results, settings), pipeline.name).find(wanted[0]).index()
+    declared = {one.name for one in pipeline.parameters}
+    return {
+        one.name: one.default for one in earlier.parameters if one.is_given and one.default is not None and one.name in declared
+    }
 
 
 def how_to_resume(summary: RunSummary, root: str | None) -> str | None:

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +18,10 @@ from dockercise_prefect.cli.env_options import file_variables, given_variables, 
 from dockercise_prefect.cli.findings import finding_lines
 from dockercise_prefect.cli.options import refuse_folders, takes_offline, takes_run_basics
 from dockercise_prefect.cli.package_sources import chosen_packages
+from dockercise_prefect.cli.parameter_options import given_parameters, takes_parameters
 from dockercise_prefect.cli.present import Presenter, QuietPresenter, presenter_for
 from dockercise_prefect.cli.present.stream import ForgivingStream
-from dockercise_prefect.cli.resuming import how_to_resume, resume_of, takes_resume
+from dockercise_prefect.cli.resuming import how_to_resume, recorded_parameters, resume_of, takes_resume
 from dockercise_prefect.cli.untrusted import check_surroundings
 from dockercise_prefect.collector import imports_kept
 from dockercise_prefect.compiler import compile_folder
@@ -29,10 +30,10 @@ from dockercise_prefect.orchestration.run.events import Waiting
 from dockercise_prefect.orchestration.run.failure import ApiLostError, RunFailedError, RunInterruptedError, not_begun
 from dockercise_prefect.orchestration.run.limits import within_trust
 from dockercise_prefect.orchestration.run.options import RunOptions
-from dockercise_prefect.pipeline import Pipeline
+from dockercise_prefect.pipeline import Pipeline, bound
 from dockercise_prefect.pipeline.selection import run_of
 from dockercise_prefect.results.summary import RunSummary
-from dockercise_prefect.settings import read_settings
+from dockercise_prefect.settings import Settings, read_settings
 from dockercise_prefect.signals import OF_THE_COMMAND
 from dockercise_prefect.status import RunStatus, StageStatus
 
@@ -40,6 +41,7 @@ from dockercise_prefect.status import RunStatus, StageStatus
 @click.command
 @takes_run_basics
 @takes_variables
+@takes_parameters
 @click.option("--log-group", metavar="NAME", help="A CloudWatch log group that also gets the logs.")
 @click.option("--aws", is_flag=True, help="Give every stage a private copy of your AWS folder.")
 @click.option("--fail-fast", is_flag=True, help="Stop everything at the first failure.")
@@ -55,6 +57,7 @@ def run(  # noqa: PLR0917  click gives each option as an argument
     root: Path | None,
     options: tuple[str, ...],
     files: tuple[Path, ...],
+    given: tuple[str, ...],
     jobs: int | None,
     results: str | None,
     log_group: str | None,
@@ -84,7 +87,7 @@ def run(  # noqa: PLR0917  click gives each option as an argument
     settings = read_settings(jobs=jobs, results=results, log_group=log_group, root=root, untrusted=untrusted or None)
     folder = (settings.root or Path()).resolve()
     refuse_folders("run", targets)
-    pipeline = _compiled(folder, offline=offline, untrusted=settings.untrusted)
+    pipeline = _compiled(folder, given_parameters(given), settings, resume, offline=offline)
     resumed = resume_of(pipeline, settings, resume, begin, only)
     targets = (*targets, *([only] if only is not None else []))
     presenter = _presenter(quiet=quiet, as_json=as_json)
@@ -114,12 +117,17 @@ def run(  # noqa: PLR0917  click gives each option as an argument
         raise SystemExit(failure.exit_status)
 
 
-def _compiled(root: Path, *, offline: bool, untrusted: bool) -> Pipeline:
-    with chosen_packages(offline=offline, untrusted=untrusted) as packages:
-        compiled = compile_folder(root, packages=packages)
+def _compiled(root: Path, given: Mapping[str, str], settings: Settings, resume: Sequence[str], *, offline: bool) -> Pipeline:
+    """The pipeline with the values of its parameters. A run that is resumed keeps its values, unless others are given."""
+    with chosen_packages(offline=offline, untrusted=settings.untrusted) as packages:
+        compiled = compile_folder(root, packages=packages, parameters=given)
+        earlier = recorded_parameters(compiled.pipeline, settings, resume)
+        values = {**earlier, **given}
+        if values != given:
+            compiled = compile_folder(root, packages=packages, parameters=values)
     for line in finding_lines(compiled.warnings):
         _tell(sys.stderr, line)
-    return compiled.pipeline
+    return bound(compiled.pipeline)
 
 
 def _run(  # noqa: PLR0917  the arguments of the command

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from dockercise_prefect.cli.completion import complete_runs, complete_stages
 from dockercise_prefect.cli.env_options import file_variables, given_variables, takes_variables
 from dockercise_prefect.cli.findings import finding_lines
 from dockercise_prefect.cli.package_sources import chosen_packages
+from dockercise_prefect.cli.parameter_options import given_parameters, takes_parameters
 from dockercise_prefect.cli.record_options import found_run, takes_records
 from dockercise_prefect.errors import UsageError, did_you_mean
 from dockercise_prefect.results.opening import open_objects
@@ -35,8 +36,16 @@ def _complete_first(context: click.Context, parameter: click.Parameter, incomple
 @click.argument("run", metavar="[RUN]", shell_complete=_complete_first)
 @click.argument("stage", metavar="STAGE", required=False, shell_complete=complete_stages)
 @takes_variables
+@takes_parameters
 @takes_records
-def shell(records: Records, run: str, stage: str | None, options: tuple[str, ...], files: tuple[Path, ...]) -> None:
+def shell(  # noqa: PLR0917  click gives each option as an argument
+    records: Records,
+    run: str,
+    stage: str | None,
+    options: tuple[str, ...],
+    files: tuple[Path, ...],
+    given: tuple[str, ...],
+) -> None:
     """Open a shell in STAGE of RUN, in the container that the stage had: its image, variables, volumes, /out and network.
 
     RUN is a run id, the beginning of one, or `last`: the last run of the pipeline in this folder, or of any pipeline if this
@@ -51,10 +60,15 @@ def shell(records: Records, run: str, stage: str | None, options: tuple[str, ...
     from dockercise_prefect.orchestration.run.options import RunOptions
     from dockercise_prefect.orchestration.shell.opening import Visit, open_shell, open_shell_now
 
-    given = click.get_current_context().params
-    settings = read_settings(results=given["results"])
-    root = given["root"] or settings.root or Path()
-    view = found_run(records, run) if stage is not None else _as_now(run, root, settings, given["pipeline"])
+    chosen = click.get_current_context().params
+    settings = read_settings(results=chosen["results"])
+    root = chosen["root"] or settings.root or Path()
+    if stage is None:
+        view = _as_now(run, root, settings, chosen["pipeline"], given_parameters(given))
+    elif given:
+        raise UsageError("--param is only for a stage as it would run now", "remove it: a recorded run has its values")
+    else:
+        view = found_run(records, run)
     how = RunOptions(settings=settings, flags=given_variables(options), file_variables=file_variables(files))
     opened: Callable[[Visit], int] = open_shell if stage is not None else open_shell_now
     with closing(StandardStreams()) as streams:
@@ -71,13 +85,13 @@ def shell(records: Records, run: str, stage: str | None, options: tuple[str, ...
     raise SystemExit(status)
 
 
-def _as_now(stage: str, root: Path, settings: Settings, pipeline_name: str | None) -> RunView:
+def _as_now(stage: str, root: Path, settings: Settings, pipeline_name: str | None, given: Mapping[str, str]) -> RunView:
     """What a stage would find if it ran now, as far as earlier runs have it."""
     from dockercise_prefect.orchestration.shell.earlier import as_now
 
     if pipeline_name is not None:
         raise UsageError("--pipeline chooses a run, and there is no RUN before the stage", "use -C DIR to choose the pipeline")
-    pipeline = _compiled(root, untrusted=settings.untrusted)
+    pipeline = _compiled(root, given, untrusted=settings.untrusted)
     if stage not in pipeline.by_name:
         meant = None if stage == LAST or RUN_ID.fullmatch(stage) else did_you_mean(stage, list(pipeline.by_name))
         hint = f"did you mean `{meant}`?" if meant else f"for a stage of a recorded run: `dockercise shell {stage} STAGE`"
@@ -85,14 +99,15 @@ def _as_now(stage: str, root: Path, settings: Settings, pipeline_name: str | Non
     return as_now(pipeline, stage, root, open_objects(settings.results, settings), _note, trusted=not settings.untrusted)
 
 
-def _compiled(root: Path, *, untrusted: bool) -> Pipeline:
+def _compiled(root: Path, given: Mapping[str, str], *, untrusted: bool) -> Pipeline:
     from dockercise_prefect.compiler import compile_folder
+    from dockercise_prefect.pipeline import bound
 
     with chosen_packages(offline=False, untrusted=untrusted) as packages:
-        compiled = compile_folder(root, packages=packages)
+        compiled = compile_folder(root, packages=packages, parameters=given)
     for line in finding_lines(compiled.warnings):
         _note(line)
-    return compiled.pipeline
+    return bound(compiled.pipeline)
 
 
 def _note(text: str) -> None:

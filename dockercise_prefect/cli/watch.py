@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -14,11 +15,12 @@ from dockercise_prefect.cli.env_options import takes_variables
 from dockercise_prefect.cli.findings import show_findings
 from dockercise_prefect.cli.options import refuse_folders, takes_offline, takes_run_basics
 from dockercise_prefect.cli.package_sources import chosen_packages
+from dockercise_prefect.cli.parameter_options import given_parameters, takes_parameters
 from dockercise_prefect.cli.watching.code_changes import code_changes
 from dockercise_prefect.cli.watching.loop import Asked, Broken, Changed, Ended, Event, WatchLoop
 from dockercise_prefect.compiler import compile_folder
 from dockercise_prefect.errors import DefinitionError, DockerciseError, UsageError
-from dockercise_prefect.pipeline import Pipeline
+from dockercise_prefect.pipeline import Pipeline, bound
 from dockercise_prefect.pipeline.selection import run_of
 from dockercise_prefect.settings import read_settings
 from dockercise_prefect.signals import handled
@@ -27,6 +29,7 @@ from dockercise_prefect.signals import handled
 @click.command
 @takes_run_basics
 @takes_variables
+@takes_parameters
 @click.option("--fail-fast", is_flag=True, help="Stop a round at its first failure.")
 @takes_offline
 @click.option("--quiet", is_flag=True, help="Show only failures and the last line of each round.")
@@ -35,6 +38,7 @@ def watch(  # noqa: PLR0917  click gives each option as an argument
     root: Path | None,
     options: tuple[str, ...],
     files: tuple[Path, ...],
+    given: tuple[str, ...],
     jobs: int | None,
     results: str | None,
     fail_fast: bool,
@@ -58,6 +62,7 @@ def watch(  # noqa: PLR0917  click gives each option as an argument
     arguments = ["run", "--json", *([] if root is None else [f"--root={root}"])]
     arguments += [f"--env={option}" for option in options]
     arguments += [f"--env-file={file}" for file in files]
+    arguments += [f"--param={option}" for option in given]
     arguments += [] if jobs is None else [f"--jobs={jobs}"]
     arguments += [] if results is None else [f"--results={results}"]
     flags = {"--fail-fast": fail_fast, "--offline": offline, "--quiet": quiet}
@@ -71,7 +76,9 @@ def watch(  # noqa: PLR0917  click gives each option as an argument
         loop = WatchLoop(
             events=events,
             rounds=rounds,
-            compiled=partial(_compiled, folder, targets, offline=offline, untrusted=settings.untrusted),
+            compiled=partial(
+                _compiled, folder, targets, given_parameters(given), offline=offline, untrusted=settings.untrusted
+            ),
             code=partial(code_changes, folder),
             say=_say,
             show=_show,
@@ -80,9 +87,9 @@ def watch(  # noqa: PLR0917  click gives each option as an argument
     raise SystemExit(status)
 
 
-def _compiled(root: Path, targets: tuple[str, ...], *, offline: bool, untrusted: bool) -> Pipeline:
+def _compiled(root: Path, targets: tuple[str, ...], given: Mapping[str, str], *, offline: bool, untrusted: bool) -> Pipeline:
     with chosen_packages(offline=offline, untrusted=untrusted) as packages:
-        return run_of(compile_folder(root, packages=packages).pipeline, targets)
+        return run_of(bound(compile_folder(root, packages=packages, parameters=given).pipeline), targets)
 
 
 def _say(line: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from dockercise_prefect.compiler.drafts import Draft
@@ -14,6 +14,7 @@ from dockercise_prefect.compiler.matrix.definitions import definitions
 from dockercise_prefect.compiler.matrix.findings import merged
 from dockercise_prefect.compiler.members import report_wrong_members
 from dockercise_prefect.compiler.meta import Meta, read_meta
+from dockercise_prefect.compiler.parameters import Parameters
 from dockercise_prefect.compiler.reading.caching import without_useless_caches
 from dockercise_prefect.compiler.reading.secrets import report_unknown, silenced
 from dockercise_prefect.compiler.reading.variables import Variable, Variables
@@ -30,40 +31,49 @@ Drafts: TypeAlias = dict[StageName, Draft]
 
 @dataclass(frozen=True, slots=True)
 class Assembled:
-    """The result: the settings of a document, and its pipeline; the pipeline is None if the findings contain errors."""
+    """The result: the settings of a document, and its pipeline; the pipeline is None if the findings contain errors.
+
+    Attributes:
+        document: the document with the values of parameters.
+    """
 
     meta: Meta
     pipeline: Pipeline | None
+    document: MergedDocument
 
 
-def assemble(document: MergedDocument, name: str, findings: Findings) -> Assembled:
+def assemble(document: MergedDocument, name: str, findings: Findings, given: Mapping[str, object] | None = None) -> Assembled:
     """Check a document and make a pipeline of its stages.
 
     Args:
         document: all files merged into one.
         name: the pipeline's name if there is no `meta.name`.
         findings: collects what is wrong.
+        given: values of the pipeline's parameters.
     """
+    parameters = Parameters(document, given or {}, findings)
+    document = parameters.expand(document)
     places = {stage.name: stage.key.place for stage in document.stages}
     defined = definitions(document.stages, findings)
     names = StageNames(places | {one.stage.name: one.stage.key.place for one in defined}, complete=document.complete)
-    variables = Variables(places, names)
+    variables = Variables(places, names, parameters.of)
     meta = read_meta(document, name, variables, findings)
+    parameters.report_secrets(meta.secrets)
     instances = {one.stage.name: one.instance for one in defined if one.instance is not None}
     consumers = Consumers(instances, places, findings)
     reader = StageReader(meta, names, variables, findings)
     written = {one.stage.name: reader.read(one.stage, one.instance, one.axes) for one in defined}
-    pipeline = _pipeline(document, meta, written, consumers, findings)
+    pipeline = _pipeline(document, meta, written, consumers, parameters, findings)
     if instances:
         by_stage = {instance.of: consumers.names_of(instance.of) for instance in instances.values()}
         findings.replace(lambda found: merged(found, by_stage))
-    return Assembled(meta, pipeline)
+    return Assembled(meta, pipeline, document)
 
 
-def _pipeline(
-    document: MergedDocument, meta: Meta, written: Drafts, consumers: Consumers, findings: Findings
+def _pipeline(  # noqa: PLR0917  the parts of one pipeline
+    document: MergedDocument, meta: Meta, written: Drafts, consumers: Consumers, parameters: Parameters, findings: Findings
 ) -> Pipeline | None:
-    references = References([stage.name for stage in document.stages], Positions(document.texts), findings)
+    references = References([stage.name for stage in document.stages], Positions(document.texts), findings, parameters.of)
     completed = _complete(written, meta, references, consumers)
     drafts = without_guessed_cycles({name: consumers.complete(draft) for name, draft in completed.items()}, findings)
     report_missing_images(drafts, findings)
@@ -82,6 +92,7 @@ def _pipeline(
         order = in_order({name: stage.needs for name, stage in stages.items()})
     secrets = tuple(sorted(named))
     pipeline = Pipeline(meta.name, [stages[name] for name in order], meta.tags, secrets, **meta.lifecycle)
+    pipeline = replace(pipeline, parameters=parameters.of_the_pipeline)
     pipeline = without_useless_caches(
         pipeline, {draft.name: draft.cache_place for draft in drafts.values() if draft.cache_place}, findings
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ class Origin:
     """What a pipeline was compiled from, for code that needs more exact places than the pipeline has.
 
     Attributes:
-        document: the merged content of all files and packages.
+        document: the merged content of all files and packages, with the values of parameters.
         files: the paths of the files.
         lint_off: lint rules that `meta.lint` switches off.
     """
@@ -57,13 +57,20 @@ class Part:
 _NO_PACKAGES = NoPackages()
 
 
-def compile_folder(root: Path, *, name: str | None = None, packages: Packages = _NO_PACKAGES) -> Compiled:
+def compile_folder(
+    root: Path,
+    *,
+    name: str | None = None,
+    packages: Packages = _NO_PACKAGES,
+    parameters: Mapping[str, object] | None = None,
+) -> Compiled:
     """Find, read, merge and compile the pipeline below a folder.
 
     Args:
         root: the folder to search.
         name: the pipeline's name if there is no `meta.name`; by default the folder's name.
         packages: returns what the images of `meta.subgraphs` print; by default each of them is an error.
+        parameters: values of the pipeline's parameters, instead of their defaults.
 
     Raises:
         UsageError: the root is not a folder.
@@ -74,15 +81,17 @@ def compile_folder(root: Path, *, name: str | None = None, packages: Packages = 
     findings = Findings()
     sources = _sources(root, findings)
     with collector_paused():  # the nodes are freed before the collector runs again
-        return _compile(sources, name or root.resolve().name, packages, findings)[0]
+        return _compile(sources, name or root.resolve().name, packages, findings, parameters)[0]
 
 
-def compile_with_origin(root: Path, *, packages: Packages = _NO_PACKAGES) -> tuple[Compiled, Origin]:
+def compile_with_origin(
+    root: Path, *, packages: Packages = _NO_PACKAGES, parameters: Mapping[str, object] | None = None
+) -> tuple[Compiled, Origin]:
     """Like `compile_folder`, but also returns what the pipeline was compiled from, for more exact places than it has."""
     findings = Findings()
     sources = _sources(root, findings)
     with collector_paused():
-        return _compile(sources, root.resolve().name, packages, findings)
+        return _compile(sources, root.resolve().name, packages, findings, parameters)
 
 
 def check_part(root: Path) -> Part:
@@ -112,29 +121,37 @@ def _sources(root: Path, findings: Findings) -> list[Source]:
     return sources
 
 
-def compile_sources(sources: Sequence[Source], name: str, packages: Packages = _NO_PACKAGES) -> Compiled:
+def compile_sources(
+    sources: Sequence[Source],
+    name: str,
+    packages: Packages = _NO_PACKAGES,
+    parameters: Mapping[str, object] | None = None,
+) -> Compiled:
     """Compile files that have been read. The result depends only on the arguments.
 
     Args:
         sources: the files, in path order.
         name: the pipeline's name if there is no `meta.name`.
         packages: as for `compile_folder`.
+        parameters: as for `compile_folder`.
 
     Raises:
         DefinitionError: the files are wrong; the error holds all findings.
     """
     with collector_paused():
-        return _compile(sources, name, packages, Findings())[0]
+        return _compile(sources, name, packages, Findings(), parameters)[0]
 
 
-def _compile(sources: Sequence[Source], name: str, packages: Packages, findings: Findings) -> tuple[Compiled, Origin]:
+def _compile(
+    sources: Sequence[Source], name: str, packages: Packages, findings: Findings, parameters: Mapping[str, object] | None
+) -> tuple[Compiled, Origin]:
     unread = findings.failed
     document = read_all(sources, packages, findings)
     document = replace(document, complete=document.complete and not unread)
-    assembled = assemble(document, name, findings)
+    assembled = assemble(document, name, findings, parameters)
     found = findings.in_order()
     if assembled.pipeline is None:
         errors = {finding.code for finding in found if finding.severity is Severity.ERROR}
         raise (PackagesMissingError if errors == {Code.PACKAGE_MISSING} else DefinitionError)(found)
-    origin = Origin(document, frozenset(source.path for source in sources), assembled.meta.lint_off)
+    origin = Origin(assembled.document, frozenset(source.path for source in sources), assembled.meta.lint_off)
     return Compiled(assembled.pipeline, found, len(sources)), origin

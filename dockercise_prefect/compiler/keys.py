@@ -17,6 +17,7 @@ from dockercise_prefect.compiler.reading import (
     matrices,
     mounts,
     names,
+    parameters,
     reports,
     scripts,
     secret_files,
@@ -25,7 +26,7 @@ from dockercise_prefect.compiler.reading import (
     values,
     variables,
 )
-from dockercise_prefect.compiler.reading.shapes import ANY, Described, Key, Schema, mapping_of, one_or_many, scalar
+from dockercise_prefect.compiler.reading.shapes import ANY, Described, Key, Schema, mapping_of, one_or_many, or_expanded, scalar
 from dockercise_prefect.compiler.reading.values import Field, Reader
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.nodes import Node, is_null
@@ -107,11 +108,20 @@ OWN: Mapping[str, Key] = {
 }
 """Keys that only a stage itself can have."""
 
+EXPANDED = frozenset({"build", "cpus", "dir", "img", "memory", "platform", "services", "timeout", "user", "vol"})
+"""Keys of a stage in which `$NAME` and `${NAME}` stand for the values of parameters, and of the variables of its `matrix`."""
+
 INHERITED: Mapping[str, Key | Setting] = {"img": IMG, **SETTINGS, "build": BUILD}
 """Keys that `meta.defaults` can give."""
 
 STAGE: Mapping[str, Key | Setting] = {**INHERITED, **OWN}
 """Keys of a stage."""
+
+
+def _expandable(keys: Mapping[str, Key | Setting]) -> dict[str, Key | Setting]:
+    """The keys, with a schema that allows `$NAME` where it is expanded."""
+    return {name: Key(or_expanded(key.schema), key.meaning) if name in EXPANDED else key for name, key in keys.items()}
+
 
 SHORT_DEFAULTS = ("network", "pull", "platform")
 """Keys that `meta` gives to every stage without `defaults`."""
@@ -121,19 +131,21 @@ META: Mapping[str, Described] = {
     "tags": Key(one_or_many(ANY), "Tags of the flow run."),
     "env": Key(variables.SCHEMA, "Variables for every stage that starts a container. A stage's own `env` wins."),
     "secrets": Key(secrets.SCHEMA, "Names of variables whose values are never shown and never kept."),
-    "defaults": Key(mapping_of(INHERITED), "Keys that every stage inherits unless it sets them."),
+    "defaults": Key(mapping_of(_expandable(INHERITED)), "Keys that every stage inherits unless it sets them."),
     "implicit": Key(values.boolean.schema, "`false`: infer nothing from scripts, except in stages with `implicit: true`."),
     "subgraphs": Key(
-        one_or_many(values.image.schema), "Packages: images that each run once before compiling and print one document."
+        {"anyOf": [values.image.schema, {"type": "array", "items": {"anyOf": [values.image.schema, parameters.PACKAGE]}}]},
+        "Packages: images that each run once before compiling and print one document; `{image, with}` gives values.",
+    ),
+    "parameters": Key(
+        parameters.SCHEMA,
+        "Values that whoever starts a run chooses: `name: default`, or `{type, default, choices, description}`.",
     ),
     "lint": Key(switches.SCHEMA, "Rules of the linter to turn `off` or `on`: `DK104: off`."),
     **{key: SETTINGS[key] for key in SHORT_DEFAULTS},
     **lifecycle.RUN,
 }
 """Keys of `meta`."""
-
-EXPANDED = frozenset({"build", "cpus", "dir", "img", "memory", "platform", "services", "timeout", "user", "vol"})
-"""Keys of a stage with `matrix` in which `$NAME` and `${NAME}` stand for the values of its variables."""
 
 OF_A_CONTAINER = frozenset(SETTINGS) - {"noLog", "triggers", "when"}
 """Keys without effect if nothing is run and nothing is built."""

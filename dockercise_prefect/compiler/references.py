@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,7 +14,7 @@ from dockercise_prefect.compiler.drafts import Draft, env_edges, volume_edges
 from dockercise_prefect.compiler.reading.mounts import PlacedMount
 from dockercise_prefect.compiler.reading.names import IDENTIFIER, is_taken
 from dockercise_prefect.compiler.reading.values import Script
-from dockercise_prefect.compiler.reading.variables import Variable, of_the_run
+from dockercise_prefect.compiler.reading.variables import NamedValues, Variable, of_the_run
 from dockercise_prefect.compiler.spelling.misspelt import USED, Misspelt
 from dockercise_prefect.errors import Place
 from dockercise_prefect.frontend.findings import Findings
@@ -72,9 +72,17 @@ class References:
         stages: the names of all stages.
         positions: finds the place of a word in its file.
         findings: collects what is not clear (DK041, DK042).
+        parameters: the parameters that can be named in a file.
     """
 
-    def __init__(self, stages: Iterable[StageName], positions: Positions, findings: Findings) -> None:
+    def __init__(
+        self,
+        stages: Iterable[StageName],
+        positions: Positions,
+        findings: Findings,
+        parameters: Callable[[str], NamedValues],
+    ) -> None:
+        self._parameters = parameters
         self._positions = positions
         self._findings = findings
         self._stages = frozenset(stages)
@@ -109,7 +117,11 @@ class References:
         found = self._known[key]
         script = _PlacedScript(draft.run, self._positions)
         paths = self._paths(draft, found)
-        variables = [*self._variables(draft, found, script, given), *_of_the_run(found, script, given)]
+        variables = [
+            *self._variables(draft, found, script, given),
+            *_of_the_run(found, script, given),
+            *self._of_parameters(draft, found, script, given),
+        ]
         mounts = [_mount(name, script.place(path.piece, path.position)) for name, path in paths.volumes.items()]
         outputs = [
             Dependency(name, DependencyKind.OUT, script.place(path.piece, path.position), inferred=True)
@@ -136,6 +148,8 @@ class References:
         plain = _QUOTES.sub("", script) if "\\" in script or '"' in script or "'" in script else script
         words = {*_VARIABLES.findall(script), *_VARIABLES.findall(plain)}
         if not words.isdisjoint(RUN_VARIABLES - given):
+            return True
+        if not (self._parameters(draft.place.path).by_variable.keys() - given).isdisjoint(words):
             return True
         names = self._by_variable.keys() & words
         if not names <= {*given, folded(draft.written_name)} or any(map(self._meant_by, USED.findall(script))):
@@ -184,6 +198,16 @@ class References:
                     place,
                     hint=f"choose one: `env: {{{name}: {{stage: {stages[0]}}}}}`",
                 )
+
+    def _of_parameters(
+        self, draft: Draft, found: Mentions, script: _PlacedScript, given: AbstractSet[str]
+    ) -> Iterator[Variable]:
+        """Each variable of a parameter that the script uses. A file that the script sources earlier may replace its text."""
+        scope = self._parameters(draft.place.path)
+        for name, use in (*found.uses.items(), *found.doubtful.items()):
+            source = None if name in given else scope.source(name)
+            if source is not None:
+                yield Variable(name, source, script.place(use.text, use.start), inferred=True)
 
     def _paths(self, draft: Draft, found: Mentions) -> _Paths:
         """What the paths of a script lead to, unless something is mounted there."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dockercise_prefect.emit.calls import WIDTH, bracketed, call
 from dockercise_prefect.emit.literals import inside_quotes, one_line
 from dockercise_prefect.pipeline import Parameter, ParameterType
-from dockercise_prefect.pipeline.parameters import Value, text_of
+from dockercise_prefect.pipeline.parameters.values import Value, text_of
 
 _TYPES = {
     ParameterType.STRING: "str",

@@ -32,6 +32,12 @@ class Document:
     text: str
     body: Mapping | None
 
+    @property
+    def meta(self) -> Mapping | None:
+        """Its `meta`; None if it has none, or one that is not a mapping."""
+        meta = self.body.by_key.get("meta") if self.body else None
+        return meta if isinstance(meta, Mapping) else None
+
 
 def read_document(source: Source, findings: Findings) -> Document | None:
     """Check and read one file.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Mapping as MappingOf
 from collections.abc import Sequence as SequenceOf
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dockercise_prefect.errors import Related
 from dockercise_prefect.frontend.convert import is_stage_name, report_stage_twice
@@ -13,7 +14,7 @@ from dockercise_prefect.frontend.document import Document, read_document
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.foreign import is_foreign
 from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar, Sequence, is_null
-from dockercise_prefect.frontend.subgraphs import Packages, named_packages, read_packages
+from dockercise_prefect.frontend.subgraphs import PARAMETERS, Packages, PackageUse, named_packages, read_packages
 from dockercise_prefect.pipeline import Code
 
 _LISTS = frozenset({"env", "subgraphs", "tags", "triggers"})
@@ -43,6 +44,7 @@ class MergedDocument:
         meta_env: every `env` of a `meta`, in order.
         texts: the texts of the files and packages, by their paths.
         complete: False if a file or a package could not be read, so that it may define a name that is missing here.
+        packages: the parameters of each package, by its path, in the order in which packages are read.
     """
 
     stages: tuple[StageDefinition, ...]
@@ -50,6 +52,7 @@ class MergedDocument:
     meta_env: tuple[Node, ...]
     texts: dict[str, str]
     complete: bool
+    packages: MappingOf[str, PackageUse] = field(default_factory=dict)
 
 
 def read_all(sources: Iterable[Source], packages: Packages, findings: Findings) -> MergedDocument:
@@ -57,8 +60,10 @@ def read_all(sources: Iterable[Source], packages: Packages, findings: Findings) 
     files = [read_document(source, findings) for source in sources]
     readable = _ours(files, findings)
     printed = list(read_packages(readable, packages, findings))
-    readable += [document for document in printed if document is not None]
-    return merge(readable, findings, complete=len(readable) == len(files) + len(printed))
+    found = [one for one in printed if one is not None]
+    complete = len(readable) + len(found) == len(files) + len(printed)
+    uses = {document.path: use for document, use in found}
+    return merge([*readable, *(document for document, _ in found)], findings, complete=complete, packages=uses)
 
 
 def read_part(sources: Iterable[Source], findings: Findings) -> MergedDocument:
@@ -74,15 +79,22 @@ def _ours(documents: Iterable[Document | None], findings: Findings) -> list[Docu
     return [document for document in documents if document is not None and not is_foreign(document.body, findings)]
 
 
-def merge(documents: SequenceOf[Document], findings: Findings, *, complete: bool) -> MergedDocument:
-    """Merge documents. A stage in two of them is an error (DK010), and so is a setting with two values (DK011)."""
+def merge(
+    documents: SequenceOf[Document], findings: Findings, *, complete: bool, packages: MappingOf[str, PackageUse] | None = None
+) -> MergedDocument:
+    """Merge documents. A stage in two of them is an error (DK010), and so is a setting with two values (DK011).
+
+    The parameters of a package stay its own.
+    """
+    packages = packages or {}
     stages: dict[str, StageDefinition] = {}
     meta: dict[str, tuple[Scalar, Node]] = {}
     meta_env: list[Node] = []
     for document in documents:
         for key, body in document.body or ():
             if key.text == "meta":
-                _merge_meta(body, meta, meta_env, findings)
+                own = PARAMETERS if document.path in packages else None
+                _merge_meta(body, own, meta, meta_env, findings)
             elif not is_stage_name(key.text):
                 continue
             elif key.text in stages:
@@ -90,16 +102,19 @@ def merge(documents: SequenceOf[Document], findings: Findings, *, complete: bool
             else:
                 stages[key.text] = StageDefinition(key, body)
     texts = {document.path: document.text for document in documents}
-    return MergedDocument(tuple(stages.values()), meta, tuple(meta_env), texts, complete)
+    return MergedDocument(tuple(stages.values()), meta, tuple(meta_env), texts, complete, packages)
 
 
-def _merge_meta(body: Node, meta: dict[str, tuple[Scalar, Node]], env: list[Node], findings: Findings) -> None:
+def _merge_meta(body: Node, own: str | None, meta: dict[str, tuple[Scalar, Node]], env: list[Node], findings: Findings) -> None:
+    """Merge one `meta`, without the key that is the document's own."""
     if is_null(body):
         return
     if not isinstance(body, Mapping):
         findings.error(Code.NOT_A_STAGE, "`meta` must be a mapping of settings, but this is not one", body.place)
         return
     for key, value in body:
+        if key.text == own:
+            continue
         if key.text == "env":
             env.append(value)
         elif key.text in meta:

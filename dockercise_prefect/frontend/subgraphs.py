@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from dockercise_prefect.errors import DockerciseError, Place, Related
+from dockercise_prefect.errors import DockerciseError, Place, Related, did_you_mean
 from dockercise_prefect.frontend.discover import MAX_BYTES, Source
 from dockercise_prefect.frontend.document import Document, read_document
 from dockercise_prefect.frontend.findings import Findings
@@ -15,6 +15,9 @@ from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar, Sequence, i
 from dockercise_prefect.pipeline import Code, image_name_problem
 
 KEY = "subgraphs"
+PARAMETERS = "parameters"
+ENTRY = ("image", "with")
+"""The keys of an entry that is a mapping."""
 
 MAX_PACKAGES = 100
 """The largest number of packages of one pipeline, including packages of packages; each one costs a container."""
@@ -33,6 +36,35 @@ class Package:
     provenance: str
     id: str
     data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPackage:
+    """An entry of `meta.subgraphs`: an image, and values for the parameters of its document."""
+
+    image: Scalar
+    given: Mapping | None = None
+
+    @property
+    def values(self) -> frozenset[tuple[str, str]]:
+        """The names and texts of the values. A package is read once with the same values."""
+        entries = self.given.entries if self.given else ()
+        return frozenset((key.text, value.text) for key, value in entries if isinstance(value, Scalar))
+
+
+@dataclass(frozen=True, slots=True)
+class PackageUse:
+    """The parameters of a package, and the values that they get where it is named.
+
+    Attributes:
+        image: the image, where it is named.
+        given: the value of `with`.
+        declared: `meta.parameters` of the package's document.
+    """
+
+    image: Scalar
+    given: Mapping | None
+    declared: Node | None
 
 
 class PackageError(DockerciseError):
@@ -95,7 +127,9 @@ class RefusedPackages:
         raise PackageRefusedError(message, hint)
 
 
-def read_packages(documents: Iterable[Document], packages: Packages, findings: Findings) -> Iterator[Document | None]:
+def read_packages(
+    documents: Iterable[Document], packages: Packages, findings: Findings
+) -> Iterator[tuple[Document, PackageUse] | None]:
     """The documents of all packages that the documents name, and that those name in turn.
 
     They come in the order in which they are named, those of the files first. An image that was read is not read again, so
@@ -107,28 +141,32 @@ def read_packages(documents: Iterable[Document], packages: Packages, findings: F
         findings: collects errors in the lists, and each package that could not be read, at the place where it is named.
 
     Yields:
-        A document, or None for a package that could not be read.
+        A document and its parameters, or None for a package that could not be read.
     """
     source = _Once(packages)
-    waiting = deque(image for document in documents for image in named_packages(document, findings))
-    read: set[str] = set()
+    waiting = deque(named for document in documents for named in named_packages(document, findings))
+    read: set[tuple[str, frozenset[tuple[str, str]]]] = set()
     while waiting:
-        image = waiting.popleft()
-        package = None if image is None else _fetched(image, source, findings)
-        if image is None or package is None:
+        named = waiting.popleft()
+        package = None if named is None else _fetched(named.image, source, findings)
+        if named is None or package is None:
             yield None
             continue
-        if package.id in read:
+        image, key = named.image, (package.id, named.values)
+        if key in read:
             continue
-        read.add(package.id)
+        read.add(key)
         if len(read) > MAX_PACKAGES:
             hint = "name fewer packages, here and in the packages"
             findings.error(Code.TOO_BIG, f"the pipeline reads more than {MAX_PACKAGES} packages", image.place, hint=hint)
             yield None
             return
         document = _document(package, image, findings)
-        yield document
-        if document is not None:
+        if document is None:
+            yield None
+        else:
+            declared = document.meta.by_key.get(PARAMETERS) if document.meta else None
+            yield document, PackageUse(image, named.given, declared)
             waiting.extend(named_packages(document, findings))
 
 
@@ -185,14 +223,36 @@ def _broken(package: Package, image: Scalar, what: str, findings: Findings, *rel
     )
 
 
-def named_packages(document: Document, findings: Findings) -> Iterator[Scalar | None]:
-    """The images that a document names in `meta.subgraphs`, in order; None and a finding for an entry that names no image."""
-    meta = document.body.by_key.get("meta") if document.body else None
-    node = meta.by_key.get(KEY) if isinstance(meta, Mapping) else None
+def named_packages(document: Document, findings: Findings) -> Iterator[NamedPackage | None]:
+    """The packages that a document names in `meta.subgraphs`, in order; None and a finding for an entry that names no image."""
+    node = document.meta.by_key.get(KEY) if document.meta else None
     if node is None or is_null(node):
         return
     for item in node.items if isinstance(node, Sequence) else (node,):
-        yield _image(item, findings)
+        if isinstance(item, Mapping) and isinstance(node, Sequence):
+            yield _with_values(item, findings)
+        else:
+            image = _image(item, findings)
+            yield None if image is None else NamedPackage(image)
+
+
+def _with_values(entry: Mapping, findings: Findings) -> NamedPackage | None:
+    """An entry `{image: …, with: {…}}`."""
+    for key, _ in entry:
+        if key.text not in ENTRY:
+            meant = did_you_mean(key.text, ENTRY)
+            hint = f"did you mean `{meant}`?" if meant else "write `{image: …, with: {…}}`"
+            findings.error(Code.UNKNOWN_KEY, f"meta.{KEY}: unknown key `{key.text}`", key.place, hint=hint)
+    by_key = entry.by_key
+    if is_null(by_key.get("image")):
+        message = f"meta: an entry of `{KEY}` has no `image`"
+        findings.error(Code.WRONG_VALUE, message, entry.place, hint="write `{image: …, with: {…}}`")
+        return None
+    image, given = _image(by_key["image"], findings), by_key.get("with")
+    if given is not None and not is_null(given) and not isinstance(given, Mapping):
+        message = f"meta.{KEY}: `with` must be a mapping of parameters to values"
+        findings.error(Code.WRONG_TYPE, message, given.place, hint="write `with: {name: value}`")
+    return None if image is None else NamedPackage(image, given if isinstance(given, Mapping) else None)
 
 
 def _image(node: Node, findings: Findings) -> Scalar | None:

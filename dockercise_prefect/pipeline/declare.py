@@ -23,7 +23,7 @@ from dockercise_prefect.pipeline.lifecycle import (
     When,
 )
 from dockercise_prefect.pipeline.model import Network, PullPolicy, Stage
-from dockercise_prefect.pipeline.parameters import Parameter, ParameterType, Value
+from dockercise_prefect.pipeline.parameters.values import Parameter, ParameterType, Value
 from dockercise_prefect.pipeline.run_context import RunEvent
 from dockercise_prefect.pipeline.services import Service
 from dockercise_prefect.pipeline.sources import (

@@ -21,7 +21,7 @@ from dockercise_prefect.pipeline.gates import Approval, StageConcurrency
 from dockercise_prefect.pipeline.history import CodeHistory
 from dockercise_prefect.pipeline.instances import Instance, instance_name, seen_as
 from dockercise_prefect.pipeline.lifecycle import CLEANUP_GRACE, ORDINARY, STOP_GRACE, Concurrency, Retries, When
-from dockercise_prefect.pipeline.parameters import Parameter
+from dockercise_prefect.pipeline.parameters.values import Parameter
 from dockercise_prefect.pipeline.services import Service
 from dockercise_prefect.pipeline.sources import Build, EnvSource, Image, Mount, StageName, StageValue, StageVolume, folded
 

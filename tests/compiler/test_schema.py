@@ -220,6 +220,8 @@ def refused(text: str) -> bool:
 
 def is_about_form(finding: Diagnostic) -> bool:
     """Whether a finding concerns only the form of a value, so that the schema must refuse it too."""
+    if re.search(r"\$\{?[A-Za-z_]", finding.message):  # with a parameter of that name, it would be another text
+        return False
     if finding.code == Code.WRONG_VALUE:
         return not any(words in f"{finding.message}{finding.hint}" for words in VALUES_NOT_SEEN_IN_A_SCHEMA)
     return finding.code not in NOT_SEEN_IN_A_SCHEMA

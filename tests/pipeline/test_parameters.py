@@ -15,11 +15,11 @@ from dockercise_prefect.pipeline import (
     digest_of,
     from_json,
     parameter,
+    parameter_values,
     stage,
     to_json,
-    parameter_values,
 )
-from dockercise_prefect.pipeline.parameters import LONGEST, Value, WrongValueError, text_of
+from dockercise_prefect.pipeline.parameters.values import LONGEST, Value, WrongValueError, text_of
 
 
 def _pipeline(*parameters: Parameter) -> Pipeline:

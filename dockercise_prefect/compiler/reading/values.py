@@ -264,7 +264,10 @@ def image(field: Field) -> ImageReference | None:
     if problem:
         why, hint = problem
         field.wrong_value(
-            why, "only variables of the stage's `matrix` are expanded here; write all else in full" if "$" in value else hint
+            why,
+            "only parameters, and variables of the stage's `matrix`, are expanded here; write all else in full"
+            if "$" in value
+            else hint,
         )
         return None
     return ImageReference(value)
@@ -279,7 +282,7 @@ def absolute_path(field: Field) -> str | None:
     if not value.startswith("/"):
         hint = f"write `/{value.removeprefix('./')}`"
         if value.startswith(("$", "~")):
-            hint = "only variables of the stage's `matrix` are expanded here; use `cd` in the script"
+            hint = "only parameters, and variables of the stage's `matrix`, are expanded here; use `cd` in the script"
         field.wrong_value(f"`{value}` is not an absolute path", hint)
         return None
     return normal_path(value)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
+from typing import Protocol
 
 from dockercise_prefect.compiler.reading.names import (
     IDENTIFIER,
@@ -21,7 +22,18 @@ from dockercise_prefect.compiler.spelling.suggest import StageNames
 from dockercise_prefect.errors import Place, Related
 from dockercise_prefect.frontend.findings import Findings
 from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar
-from dockercise_prefect.pipeline import Code, EnvSource, HostVariable, LiteralValue, StageName, StageValue, StageValues, folded
+from dockercise_prefect.pipeline import (
+    Code,
+    EnvSource,
+    HostVariable,
+    LiteralValue,
+    Parameter,
+    ParameterValue,
+    StageName,
+    StageValue,
+    StageValues,
+    folded,
+)
 from dockercise_prefect.pipeline.run_context import RUN_VARIABLES
 
 _LITERAL_NAME = f"[^={SPACE}]+"
@@ -72,11 +84,25 @@ class Variable:
 NO_VARIABLES: MappingOf[str, Variable] = {}
 
 
+class NamedValues(Protocol):
+    """The parameters that can be named in one file."""
+
+    @property
+    def by_variable(self) -> MappingOf[str, Parameter]:
+        """The parameters by their variables."""
+
+    def source(self, variable: str) -> EnvSource | None:
+        """The source of a variable that is a parameter's; None for other variables."""
+
+
 class Variables:
     """Reads `env`. There is one for a whole pipeline, because it knows every stage's variable."""
 
-    def __init__(self, stages: MappingOf[StageName, Place], names: StageNames) -> None:
+    def __init__(
+        self, stages: MappingOf[StageName, Place], names: StageNames, parameters: Callable[[str], NamedValues]
+    ) -> None:
         self._names = names
+        self._parameters = parameters
         self._by_variable = {folded(stage): stage for stage in stages}
 
     def read(self, fields: Iterable[Field]) -> dict[str, Variable]:
@@ -87,6 +113,7 @@ class Variables:
         variables: dict[str, Variable] = {}
         for field in fields:
             for variable in self._entries(field):
+                self._check_parameter(variable, field)
                 known = variables.setdefault(variable.name, variable)
                 if known.source != variable.source:
                     field.findings.error(
@@ -99,17 +126,29 @@ class Variables:
                     )
         return variables
 
+    def _check_parameter(self, variable: Variable, field: Field) -> None:
+        """DK034: a variable is set to something else although it is the variable of a parameter."""
+        source = self._parameters(field.node.path).source(variable.name)
+        if source is not None and source != variable.source:
+            field.findings.error(
+                Code.VARIABLE_TWICE,
+                f"{field.owner}: the variable `{variable.name}` has two sources: {_described(variable.source)} and a parameter",
+                variable.place,
+                hint="give the variable or the parameter another name",
+            )
+
     def read_secrets(self, field: Field) -> dict[str, Variable]:
         """The variables that a build gets as secrets. A text that is written in the pipeline is not a secret."""
         variables = self.read([field])
         for variable in variables.values():
-            if isinstance(variable.source, LiteralValue):
+            if isinstance(variable.source, LiteralValue | ParameterValue):
                 # The value is not shown, because it may be the secret itself.
                 Field(field.owner, field.key, field.node, field.findings).wrong_value(
-                    f"the value of `{variable.name}` is written in the pipeline, so it is not secret",
+                    f"the value of `{variable.name}` is {_WHERE[type(variable.source)]}, so it is not secret",
                     f"write `{variable.name}` alone to take it from outside",
                 )
-        return {name: variable for name, variable in variables.items() if not isinstance(variable.source, LiteralValue)}
+        open_sources = LiteralValue | ParameterValue
+        return {name: variable for name, variable in variables.items() if not isinstance(variable.source, open_sources)}
 
     def from_outside(self, entry: str, field: Field) -> Variable | None:
         """The variable from outside that `NAME` or `NAME?` names; None if it is wrong, which is then reported."""
@@ -129,7 +168,13 @@ class Variables:
         name, equals, literal = entry.partition("=")
         if equals:
             return self._literal(name, literal, field.place, field)
-        return self.from_outside(entry, field)
+        name = entry.removesuffix("?")
+        parameter = self._parameters(field.node.path).source(name.upper())
+        if parameter is None:
+            return self.from_outside(entry, field)
+        if name != entry:
+            field.wrong_value(f"`{name}` is a parameter, whose value is always set", "remove the `?`")
+        return Variable(name.upper(), parameter, field.place)
 
     def _named(self, key: Scalar, field: Field) -> Variable | None:
         """`NAME: text` or `NAME: {stage: A}`."""
@@ -263,3 +308,9 @@ def _described(source: EnvSource) -> str:
             return f"`{name}` from outside"
         case LiteralValue():
             return "a string written here"
+        case ParameterValue(parameter):
+            return f"the parameter `{parameter}`"
+
+
+_WHERE: MappingOf[type, str] = {LiteralValue: "written in the pipeline", ParameterValue: "a parameter"}
+"""Why some values are not secret."""

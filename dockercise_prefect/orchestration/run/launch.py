@@ -29,7 +29,7 @@ from dockercise_prefect.orchestration.run.events import Event, Notice, RunEnded,
 from dockercise_prefect.orchestration.run.failure import ApiLostError, RunFailedError, RunInterruptedError, not_begun
 from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.orchestration.run.run import commit_of, git_of, run_pipeline
-from dockercise_prefect.pipeline import Pipeline, StageName
+from dockercise_prefect.pipeline import Pipeline, StageName, bound, parameter_values
 from dockercise_prefect.results.opening import open_objects
 from dockercise_prefect.results.record.amend import rewrite_summary
 from dockercise_prefect.results.summary import RunSummary
@@ -85,7 +85,9 @@ def launch(
         RunFailedError: the run did not pass; the error has its summary.
         RunInterruptedError: the run was interrupted before it began, or after its end.
         ApiLostError: the connection to Prefect was lost before the end of the run could be reported.
+        DefinitionError: a parameter of the pipeline has no value.
     """
+    pipeline = bound(pipeline)
     ended: list[RunEnded] = []
     signals = Interruptions()
 
@@ -115,7 +117,8 @@ def launch(
             made = pipeline_flow(pipeline, root, watched, heartbeat_seconds())
             stack.enter_context(without_engine_heartbeat())
             parameters = get_call_parameters(made.fn, (), {"targets": list(targets) or None})
-            return copy_context().run(lambda: _ran(made, new_flow_run(made, parameters), parameters, ended))
+            shown = {**parameters, **parameter_values(pipeline)}  # the pipeline has the values already
+            return copy_context().run(lambda: _ran(made, new_flow_run(made, shown), parameters, ended))
     except (KeyboardInterrupt, TerminationSignal) as interruption:
         summary = ended[-1].summary if ended else not_begun(pipeline, None, RunStatus.CANCELLED)
         raise RunInterruptedError(summary) from interruption

@@ -34,7 +34,7 @@ from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.orchestration.run.prefect_view import PrefectView
 from dockercise_prefect.orchestration.run.record import RunRecord
 from dockercise_prefect.orchestration.run.secrecy import Secrecy
-from dockercise_prefect.pipeline import Pipeline, StageName, to_json
+from dockercise_prefect.pipeline import Pipeline, StageName, bound, parameter_values, to_json
 from dockercise_prefect.pipeline.conditions import skipped_beforehand, without
 from dockercise_prefect.pipeline.run_context import RunContext
 from dockercise_prefect.pipeline.selection import run_of
@@ -146,6 +146,16 @@ def start(pipeline: Pipeline, options: RunOptions) -> Started:
     )
 
 
+def bind(run: Started, given: Mapping[str, object]) -> Started:
+    """Put the values of its parameters into the pipeline.
+
+    Raises:
+        DefinitionError: a name is not a parameter, a value is wrong, or a parameter has no value.
+    """
+    pipeline = bound(run.pipeline, given)
+    return replace(run, pipeline=pipeline, secrecy=Secrecy(pipeline))
+
+
 def select(run: Started, targets: Sequence[StageName], commit: str | None, git: RunContext) -> Selected:
     """Keep the targets and the stages that belong to them (`run_of`). The run is announced, with tags for finding it.
 
@@ -255,6 +265,7 @@ def _facts(run: Selected, store: RunStore, root: Path | None, masked: Sequence[S
         aws=options.aws,
         root=None if root is None else str(root.absolute()),
         secret_blocks=options.secret_blocks,
+        parameters=parameter_values(run.pipeline),
     )
 
 

@@ -28,6 +28,7 @@ from dockercise_prefect.orchestration.run.overlap import in_turn
 from dockercise_prefect.orchestration.run.phases import (
     Resolved,
     Started,
+    bind,
     find_resumed,
     mark_of,
     open_record,
@@ -56,6 +57,7 @@ def run_pipeline(
     commit: str | None = None,
     results: str | None = None,
     resume: str | None = None,
+    parameters: Mapping[str, object] | None = None,
     options: RunOptions | None = None,
 ) -> RunSummary:
     """Run the pipeline in the flow run that this is called in.
@@ -68,6 +70,7 @@ def run_pipeline(
         commit: only for pipelines of registered repositories: `root` is then the checkout of this commit.
         results: where the record goes; None for the user's setting.
         resume: the id of a recorded run of the pipeline, the beginning of one, or `last`. What passed there is not run again.
+        parameters: values of the pipeline's parameters, instead of their defaults.
         options: None for the user's settings.
 
     Returns:
@@ -87,7 +90,8 @@ def run_pipeline(
         ):
             if commit is not None:
                 raise UsageError("`commit` is only for pipelines of a registered repository", "remove it")
-            selected = ending.reached(select(run, targets or (), commit_of(options, where), _git_of_run(run, where)))
+            chosen = bind(run, parameters or {})
+            selected = ending.reached(select(chosen, targets or (), commit_of(options, where), _git_of_run(chosen, where)))
             restrained = ending.reached(restrain(selected))
             place = results or options.settings.results
             resuming = ending.reached(find_resumed(restrained, place, resume))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dockercise_prefect.errors import Place
 from dockercise_prefect.pipeline.as_json.parts import Json
-from dockercise_prefect.pipeline.parameters import Parameter, ParameterType
+from dockercise_prefect.pipeline.parameters.values import Parameter, ParameterType
 
 
 def parameters_to_json(parameters: Sequence[Parameter]) -> Json:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from dockercise_prefect.pipeline import StageName
+from dockercise_prefect.pipeline.parameters.values import Value
 from dockercise_prefect.pipeline.run_context import RunContext
 
 
@@ -29,6 +30,7 @@ class RunFacts:
         aws: whether every stage gets a copy of the user's AWS folder.
         root: the folder of the code; None if there is none.
         secret_blocks: the Prefect Secret block of each secret variable of a registration, by the name of the variable.
+        parameters: the values of the pipeline's parameters.
     """
 
     flow_run_id: str
@@ -43,6 +45,7 @@ class RunFacts:
     aws: bool
     root: str | None
     secret_blocks: Mapping[str, str]
+    parameters: Mapping[str, Value] = field(default_factory=dict)
 
     @property
     def elsewhere(self) -> RunFacts:

@@ -9,7 +9,7 @@ from dockercise_prefect.errors import DefinitionError, Diagnostic
 from dockercise_prefect.pipeline.as_json.digest import digest_of
 from dockercise_prefect.pipeline.codes import Code
 from dockercise_prefect.pipeline.model import Pipeline, Stage
-from dockercise_prefect.pipeline.parameters import (
+from dockercise_prefect.pipeline.parameters.values import (
     Parameter,
     Value,
     given_problems,
