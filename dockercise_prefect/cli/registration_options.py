@@ -120,6 +120,9 @@ _OPTIONS = {
     "variables": click.option(
         "--env", "variables", metavar="NAME=TEXT", multiple=True, help="A variable; everyone can read it in Prefect."
     ),
+    "values": click.option(
+        "--param", "values", metavar="NAME=VALUE", multiple=True, help="A value for a parameter of the pipeline."
+    ),
     "secrets": click.option(
         "--secret", "secrets", metavar="NAME=BLOCK", multiple=True, help="A variable from a Prefect Secret block."
     ),
@@ -181,6 +184,7 @@ _OF_THE_STACK: dict[str, Any] = {
     "results": None,
     "work_pool": None,
     "job_variables": (),
+    "values": (),
     "pull_requests": PullRequests.NEVER.value,
     "fork_approval": True,
 }
@@ -205,6 +209,7 @@ def _request(
     unscheduled: bool,
     targets: Sequence[str],
     variables: Sequence[str],
+    values: Sequence[str],
     secrets: Sequence[str],
     results: str | None,
     work_pool: str | None,
@@ -226,6 +231,7 @@ def _request(
     host_keys: Sequence[str] = (),
 ) -> RegisterRequest:
     from dockercise_prefect.cli.env_options import parse_env_option
+    from dockercise_prefect.cli.parameter_options import given_parameters
     from dockercise_prefect.orchestration.registrations.deployments import DEFAULT_POOL, NOT_IN_NAMES
     from dockercise_prefect.orchestration.registrations.register import RegisterRequest
     from dockercise_prefect.orchestration.registrations.registration import Registration
@@ -275,6 +281,7 @@ def _request(
         skip_overlapping=on_overlap == "skip",
         paused=paused,
         unscheduled=unscheduled,
+        values=given_parameters(values),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,25 +122,30 @@ def bring_history(
 
 
 def compile_checkout(
-    checkout: Checkout, registration: Registration, settings: Settings, notify: Callable[[str], None]
+    checkout: Checkout,
+    registration: Registration,
+    settings: Settings,
+    notify: Callable[[str], None],
+    parameters: Mapping[str, object],
 ) -> Compiled:
     """Compile the pipeline in a checkout. If the repository is trusted, packages are run on the engine of the settings.
 
     Args:
         notify: called with a message before something that takes long.
+        parameters: values of the pipeline's parameters, instead of their defaults.
 
     Raises:
         DockerciseError: see `compile_folder`.
     """
     name = registration.address.name
     if registration.settings(settings).untrusted:
-        return compile_folder(checkout.folder, name=name, packages=RefusedPackages())
+        return compile_folder(checkout.folder, name=name, packages=RefusedPackages(), parameters=parameters)
 
     def cache() -> PackageCache:
         return PackageCache(settings.data / PACKAGES, notify)
 
     with closing(EnginePackages(cache, lambda: connect_engine(settings), notify)) as packages:
-        return compile_folder(checkout.folder, name=name, packages=packages)
+        return compile_folder(checkout.folder, name=name, packages=packages, parameters=parameters)
 
 
 def _access(block: str | None) -> Access:

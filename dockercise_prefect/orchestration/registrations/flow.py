@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 from prefect import flow
 from prefect.logging import get_run_logger
@@ -19,6 +19,7 @@ from dockercise_prefect.orchestration.prefect.heartbeat import beating
 from dockercise_prefect.orchestration.registrations.checkout import bring_history, checked_out, compile_checkout
 from dockercise_prefect.orchestration.registrations.deployments import Deployed, deployment_of
 from dockercise_prefect.orchestration.registrations.occasion import Occasion, known_of, labelled, occasion_of, with_changes
+from dockercise_prefect.orchestration.registrations.parameters import given, with_parameters_of_this_run
 from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.orchestration.run.run import refuse_pipeline, run_pipeline
 from dockercise_prefect.results.summary import RunSummary
@@ -26,12 +27,14 @@ from dockercise_prefect.settings import read_settings
 
 
 @flow(name="registered", retries=0, flow_run_name=run_name)
+@with_parameters_of_this_run
 def registered(
     targets: list[str] | None = None,
     env: dict[str, str] | None = None,
     commit: str | None = None,
     results: str | None = None,
     resume: str | None = None,
+    **parameters: Any,
 ) -> RunSummary:
     """Run the pipeline of a registered repository.
 
@@ -62,7 +65,7 @@ def registered(
             known = known_of(occasion, registration, checkout, settings)
             options = RunOptions(settings=settings, commit=short, git=known, secret_blocks=registration.secrets)
             try:
-                compiled = compile_checkout(checkout, registration, settings, log.info)
+                compiled = compile_checkout(checkout, registration, settings, log.info, given(parameters))
             except DefinitionError as error:
                 log.error("%s", error)  # noqa: TRY400  a traceback says nothing about the user's YAML
                 return refuse_pipeline(deployed.pipeline, error, results=results, options=options)

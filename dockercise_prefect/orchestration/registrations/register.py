@@ -22,6 +22,7 @@ from dockercise_prefect.orchestration.registrations.deployments import (
     schedules_of,
 )
 from dockercise_prefect.orchestration.registrations.flow import registered
+from dockercise_prefect.orchestration.registrations.parameters import check_unattended, with_parameters
 from dockercise_prefect.orchestration.registrations.registration import Registration
 from dockercise_prefect.orchestration.registrations.timetable import Timetable, described
 from dockercise_prefect.orchestration.run.limits import within_trust
@@ -50,6 +51,7 @@ class RegisterRequest:
         concurrency: the maximum number of runs at the same time; None for no limit.
         skip_overlapping: whether a run above that limit is skipped instead of delayed.
         unscheduled: whether to remove the existing schedules of the deployment.
+        values: values for parameters of the pipeline, for all runs that give no others.
     """
 
     registration: Registration
@@ -64,6 +66,7 @@ class RegisterRequest:
     skip_overlapping: bool = False
     paused: bool = False
     unscheduled: bool = False
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,8 @@ def look(request: RegisterRequest, settings: Settings, notify: Callable[[str], N
 
     Raises:
         DockerciseError: the repository cannot be read; or its pipeline does not compile, requests something that is not
-            allowed, or does not have a target; or a Secret block that is named does not exist.
+            allowed, or does not have a target; or a Secret block that is named does not exist; or a parameter of the pipeline
+            has a wrong value, or none although a schedule or a push starts runs.
     """
     registration = request.registration
     settings = registration.settings(settings)
@@ -110,9 +114,11 @@ def look(request: RegisterRequest, settings: Settings, notify: Callable[[str], N
             f"{registration.url} is not a git repository, so it has no branch `{registration.ref}`", "remove --ref"
         )
     with checked_out(registration, None, settings) as checkout:
-        compiled = compile_checkout(checkout, registration, settings, notify)
+        compiled = compile_checkout(checkout, registration, settings, notify, request.values)
         if request.results is not None:
             check_outside(request.results, checkout.folder)
+    if registration.webhook_secret is not None or request.timetable.schedules():
+        check_unattended(compiled.pipeline)
     within_trust(run_of(compiled.pipeline, request.targets), RunOptions(settings=settings))
     return Found(registration, compiled, checkout.commit)
 
@@ -131,7 +137,13 @@ def register(request: RegisterRequest, found: Found) -> tuple[Deployed, bool]:
     name = request.name or found.registration.address.name
     if not request.unscheduled and not request.timetable.schedules():
         _keep_schedules(f"{pipeline.name}/{name}")
-    parameters = {"targets": list(request.targets) or None, "env": dict(request.env) or None, "results": request.results}
+    chosen = {one.name: one.default for one in pipeline.parameters if one.name in request.values}
+    parameters = {
+        "targets": list(request.targets) or None,
+        "env": dict(request.env) or None,
+        "results": request.results,
+        **chosen,
+    }
     deployment = DeploymentRequest(
         flow=pipeline.name,
         name=name,
@@ -170,7 +182,7 @@ def description(registration: Registration, pipeline: Pipeline, commit: str | No
 
 def parameter_schema(pipeline: Pipeline) -> Mapping[str, Any]:
     """The parameters of the flow, for the run form of Prefect's UI."""
-    schema = registered.parameters.model_dump()
+    schema = with_parameters(registered.parameters.model_dump(), pipeline.parameters)
     names = ", ".join([stage.name for stage in pipeline][:LISTED])
     schema["properties"]["targets"]["description"] += f" Stages: {names}."
     return schema
