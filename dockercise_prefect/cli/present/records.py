@@ -29,7 +29,7 @@ from dockercise_prefect.results.reading.instances import Instances, rows
 from dockercise_prefect.results.reading.run_list import Listed
 from dockercise_prefect.results.reading.run_view import RunView
 from dockercise_prefect.results.reading.terminal_text import plain_line
-from dockercise_prefect.results.reading.wording import audited, duration
+from dockercise_prefect.results.reading.wording import audited, duration, values_in_words
 from dockercise_prefect.status import StageStatus
 
 UNFINISHED = "not finished: running, or interrupted"
@@ -78,6 +78,8 @@ def run_lines(view: RunView, links: Sequence[tuple[str, str]], marks: Marks) -> 
     yield _last_line(view, marks)
     for problem in view.problems:
         yield Text(plain_line(f"note: {problem}"), "yellow")
+    if values := values_in_words(view.pipeline):
+        links = [("parameters", values), *links]
     if path := view.critical_path:
         took = ", ".join(f"{name} {duration(view.stages[name].seconds or 0)}" for name in path)
         links = [("critical path", took), *links]

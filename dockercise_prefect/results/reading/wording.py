@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from dockercise_prefect.pipeline import Pipeline, values_of
+from dockercise_prefect.pipeline.parameters import shortened, text_of
 from dockercise_prefect.results.summary import StageSummary
 from dockercise_prefect.status import StageStatus
 
@@ -51,6 +53,11 @@ def words(status: StageStatus) -> str:
 def shared_with(base: str) -> str:
     """A note for readers of an archive whose stage works on another stage."""
     return f"files that {base} also has are only in the archive of {base}"
+
+
+def values_in_words(pipeline: Pipeline) -> str:
+    """The values of the parameters of a run, on one line. Empty if it has none."""
+    return ", ".join(f"{name}={shortened(text_of(value))}" for name, value in values_of(pipeline).items())
 
 
 def audited(stages: Iterable[StageSummary]) -> str:

@@ -14,7 +14,7 @@ from dockercise_prefect.results.places.files import json_bytes
 from dockercise_prefect.results.reading.instances import Instances, folded_instances
 from dockercise_prefect.results.reading.members import folded
 from dockercise_prefect.results.reading.timeline import critical_path
-from dockercise_prefect.results.reading.wording import MARKS, duration, shared_with, words
+from dockercise_prefect.results.reading.wording import MARKS, duration, shared_with, values_in_words, words
 from dockercise_prefect.results.record.file_names import (
     INDEX,
     OUTPUTS,
@@ -149,6 +149,7 @@ def run_page(
         links=links,
         tags=pipeline.tags,
         commit=commit,
+        values=values_in_words(pipeline),
         stages=entries,
         groups=_groups(pipeline, entries, folded_instances(pipeline, stages)),
         blamed=[entry for entry in entries if entry.is_to_blame],
