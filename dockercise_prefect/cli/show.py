@@ -9,7 +9,7 @@ import click
 
 from dockercise_prefect.cli.completion import complete_runs
 from dockercise_prefect.cli.record_options import takes_records
-from dockercise_prefect.pipeline import StageName, values_of
+from dockercise_prefect.pipeline import StageName, parameter_values
 from dockercise_prefect.results.reading.recorded_run import RecordedRun
 from dockercise_prefect.results.reading.records import Records
 from dockercise_prefect.results.reading.run_list import UNFINISHED
@@ -45,7 +45,7 @@ def show(records: Records, run: str, *, as_json: bool) -> None:
 def _to_json(view: RunView, links: dict[str, str]) -> dict[str, Any]:
     summary = view.summary.to_json() if view.summary else _unfinished(view.run)
     stages = {stage.name: _stage(view, stage.name) for stage in view.pipeline}
-    values = values_of(view.pipeline)
+    values = parameter_values(view.pipeline)
     more = {
         **({"parameters": values} if values else {}),
         "critical_path": list(view.critical_path),

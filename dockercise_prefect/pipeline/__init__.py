@@ -3,6 +3,7 @@
 from dockercise_prefect.pipeline.as_json.digest import digest_of
 from dockercise_prefect.pipeline.as_json.pipelines import from_json, to_json, to_json_text
 from dockercise_prefect.pipeline.as_json.stages import meaning_of, stage_from_json, stage_to_json
+from dockercise_prefect.pipeline.binding.bound import bound, parameter_values
 from dockercise_prefect.pipeline.cache import Cache
 from dockercise_prefect.pipeline.codes import Code
 from dockercise_prefect.pipeline.declare import (
@@ -44,7 +45,6 @@ from dockercise_prefect.pipeline.lifecycle import (
     When,
 )
 from dockercise_prefect.pipeline.model import Network, Pipeline, PullPolicy, Stage, build_secrets
-from dockercise_prefect.pipeline.parameters.binding import bound, parameter_values
 from dockercise_prefect.pipeline.parameters.values import Parameter, ParameterType
 from dockercise_prefect.pipeline.run_context import RunContext, RunEvent
 from dockercise_prefect.pipeline.services import Readiness, Service

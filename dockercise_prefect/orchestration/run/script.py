@@ -14,7 +14,7 @@ from dockercise_prefect.errors import DefinitionError, DockerciseError, UsageErr
 from dockercise_prefect.orchestration.prefect.api import LOST, leave_lost_api, lost_api, prefect_api
 from dockercise_prefect.orchestration.prefect.flow_run import pipeline_tag, run_name
 from dockercise_prefect.pipeline import Parameter, ParameterType
-from dockercise_prefect.pipeline.parameters import Value, given_problems, missing_problems, with_values
+from dockercise_prefect.pipeline.parameters.values import Value, given_problems, missing_problems, with_values
 from dockercise_prefect.settings import read_settings
 
 

@@ -1,1 +1,1 @@
-"""The parameters of a pipeline, their values, and how values are put into a pipeline."""
+"""The parameters of a pipeline, and their values. `pipeline.binding` puts the values into the pipeline."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from dockercise_prefect.pipeline import Pipeline, values_of
-from dockercise_prefect.pipeline.parameters import shortened, text_of
+from dockercise_prefect.pipeline import Pipeline, parameter_values
+from dockercise_prefect.pipeline.parameters.values import shortened, text_of
 from dockercise_prefect.results.summary import StageSummary
 from dockercise_prefect.status import StageStatus
 
@@ -57,7 +57,7 @@ def shared_with(base: str) -> str:
 
 def values_in_words(pipeline: Pipeline) -> str:
     """The values of the parameters of a run, on one line. Empty if it has none."""
-    return ", ".join(f"{name}={shortened(text_of(value))}" for name, value in values_of(pipeline).items())
+    return ", ".join(f"{name}={shortened(text_of(value))}" for name, value in parameter_values(pipeline).items())
 
 
 def audited(stages: Iterable[StageSummary]) -> str:
