@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import yaml
@@ -19,6 +21,9 @@ try:
     from yaml import CSafeLoader as _Loader
 except ImportError:  # PyYAML was built without libyaml: slower, otherwise the same
     from yaml import SafeLoader as _Loader  # type: ignore[assignment]  # the same interface
+
+Loader = _Loader
+"""The reader of YAML: libyaml's, if it is there."""
 
 _NOT_TEXT = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 """Characters that YAML forbids, and line ends of YAML 1.1 that are not line ends in an editor."""
@@ -47,19 +52,15 @@ def read_document(source: Source, findings: Findings) -> Document | None:
     Returns:
         The document, or None if the file could not be read as a whole; the findings say why.
     """
-    text = _decode(source, findings)
+    text = decoded(source, findings)
     if text is None:
         return None
-    try:
-        body = _read(text, source.path, findings)
-    except TooBigError as error:
-        message, hint = f"this document is too complex: {error}", "use fewer aliases, or fewer levels of nesting"
-        findings.error(Code.TOO_BIG, message, Place(source.path, 1, 1), hint=hint)
+    bodies: list[Node | None] = []
+    with problems_of_yaml(source.path, text, findings):
+        bodies.append(_read(text, source.path, findings))
+    if not bodies:
         return None
-    except yaml.MarkedYAMLError as error:
-        problem = problem_of(error, text, source.path)
-        findings.error(Code.NOT_YAML, problem.message, problem.place, hint=problem.hint)
-        return None
+    body = bodies[0]
     if body is None or isinstance(body, Mapping) or is_null(body):
         return Document(source.path, text, body if isinstance(body, Mapping) else None)
     findings.error(
@@ -71,7 +72,21 @@ def read_document(source: Source, findings: Findings) -> Document | None:
     return None
 
 
-def _decode(source: Source, findings: Findings) -> str | None:
+@contextmanager
+def problems_of_yaml(path: str, text: str, findings: Findings) -> Iterator[None]:
+    """Report what makes a text unreadable, at its place, and go on after the block."""
+    try:
+        yield
+    except TooBigError as error:
+        message, hint = f"this document is too complex: {error}", "use fewer aliases, or fewer levels of nesting"
+        findings.error(Code.TOO_BIG, message, Place(path, 1, 1), hint=hint)
+    except yaml.MarkedYAMLError as error:
+        problem = problem_of(error, text, path)
+        findings.error(Code.NOT_YAML, problem.message, problem.place, hint=problem.hint)
+
+
+def decoded(source: Source, findings: Findings) -> str | None:
+    """The file's text without its byte-order mark; None if it is not plain UTF-8, which is reported (DK002)."""
     try:
         text = source.data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
@@ -96,7 +111,7 @@ def _at_end(text: str, path: str) -> Place:
 
 
 def _read(text: str, path: str, findings: Findings) -> Node | None:
-    loader = _Loader(text)
+    loader = Loader(text)
     try:
         return Converter(path, text, loader.get_event, findings).document()
     finally:
