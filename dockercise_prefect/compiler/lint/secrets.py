@@ -27,7 +27,8 @@ _FORMS = (
     ("a live Stripe key", r"\b[rs]k_live_[0-9A-Za-z]{16,}"),
     ("a JSON web token", r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"),
 )
-_KNOWN = re.compile("|".join(f"({pattern})" for _, pattern in _FORMS))
+KNOWN_FORMS = re.compile("|".join(f"({pattern})" for _, pattern in _FORMS))
+"""The keys of well-known services."""
 
 _FILLED = re.compile(r"(.)\1{7}")
 """The same character eight times. A real key does not contain that."""
@@ -64,7 +65,7 @@ def looks_secret(subject: Subject) -> Iterator[Diagnostic]:
     for owner, node in subject.environments():
         for literal in _literals(node):
             form = _form(literal.text)
-            if form is not None or (_NAME.search(literal.name) and not _NO_SECRET.fullmatch(literal.text.strip())):
+            if is_like_a_secret(literal.name, literal.text):
                 yield warning(
                     Code.LOOKS_SECRET,
                     f"{owner}: `env` sets `{literal.name}` to what looks like {form or 'a secret'}",
@@ -78,9 +79,14 @@ def looks_secret(subject: Subject) -> Iterator[Diagnostic]:
                 yield from _in_texts(written.owner, key, written.node, subject)
 
 
+def is_like_a_secret(name: str, text: str) -> bool:
+    """Whether the text has the form of a well-known kind of key, or the variable has a name like a secret's."""
+    return _form(text) is not None or (_NAME.search(name) is not None and not _NO_SECRET.fullmatch(text.strip()))
+
+
 def _in_texts(owner: str, key: str, node: Node, subject: Subject) -> Iterator[Diagnostic]:
     for scalar in scalars(node) if key == "run" else _build_args(node):
-        for match in _KNOWN.finditer(scalar.text):
+        for match in KNOWN_FORMS.finditer(scalar.text):
             if not _FILLED.search(match[0]):
                 yield warning(
                     Code.LOOKS_SECRET,
@@ -111,7 +117,7 @@ def _literals(node: Node) -> Iterator[_Literal]:
 
 
 def _form(text: str) -> str | None:
-    match = _KNOWN.search(text)
+    match = KNOWN_FORMS.search(text)
     return None if match is None or _FILLED.search(match[0]) else _name_of(match)
 
 
