@@ -42,6 +42,7 @@ _COMMANDS = {
     "webhook": Entry("dockercise_prefect.cli.webhook:webhook", "Receive pushes and start runs for them."),
     "host": Entry("dockercise_prefect.cli.host:host", "Run the Docker host of a stack in AWS."),
     "doctor": Entry("dockercise_prefect.cli.doctor:doctor", "Examine the engine, Prefect and this machine."),
+    "import": Entry("dockercise_prefect.cli.import_file:import_file", "Turn a file of another CI system into a first draft."),
     "init": Entry("dockercise_prefect.cli.init:init", "Write a first pipeline."),
     "schema": Entry("dockercise_prefect.cli.schema:schema", "Print the JSON Schema of the language, for editors."),
     "completion": Entry("dockercise_prefect.cli.completion:completion", "Print the completion script for bash, zsh or fish."),

@@ -97,6 +97,7 @@ def test_every_command_is_listed(command: Command) -> None:
             "webhook",
             "host",
             "doctor",
+            "import",
             "init",
             "schema",
             "completion",

@@ -1,0 +1,5 @@
+"""GitLab CI."""
+
+from dockercise_prefect.importing.gitlab.jobs import read_gitlab
+
+__all__ = ["read_gitlab"]
