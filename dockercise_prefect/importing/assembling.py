@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from dockercise_prefect.importing.combinations import normalized
 from dockercise_prefect.importing.conditions import Test, Wanted, parts_of, wanted
 from dockercise_prefect.importing.environment import Environment, environment_of
 from dockercise_prefect.importing.images import usable_image
@@ -90,12 +91,28 @@ def _question(name: str, question: Test) -> Stage:
 
 def _linked(jobs: Iterable[Job], notes: Notes) -> list[Job]:
     """The jobs of which something is left, with edges only to each other and to earlier ones of a cycle."""
-    by_name = {job.name: job for job in jobs}
+    by_name = {job.name: _with_plain_matrix(job) for job in jobs}
     settled: dict[str, Job] = {}
     for job in by_name.values():
         if job.runs:
             settled[job.name] = _Links(by_name, settled, notes.of_job(job.name)).of(job)
     return list(settled.values())
+
+
+def _with_plain_matrix(job: Job) -> Job:
+    """The job with a matrix in the form of a stage: the names of its variables are in upper case, in the script too."""
+    if job.matrix is None:
+        return job
+    matrix = normalized(job.matrix)
+    lower = {name: name.upper() for row in (job.matrix.axes, *job.matrix.include) for name in row if name != name.upper()}
+    names = Predefined((), lower, {})
+    return replace(
+        job,
+        matrix=matrix if matrix.axes or matrix.include else None,
+        image=job.image and names.translated(job.image),
+        prelude=names.translated(job.prelude),
+        script=names.translated(job.script),
+    )
 
 
 @dataclass(slots=True)
@@ -115,9 +132,12 @@ class _Links:
                 start = CODE
                 break
             seen.add(start)
-            if before.runs and self._is_sure(before, job):
+            if before.runs and self._is_sure(before, job) and before.matrix in (None, job.matrix):
                 break
-            if before.runs:
+            if before.runs and before.matrix not in (None, job.matrix):
+                after.append(start)
+                self.notes.left_out("files", f"those of {quoted(start)}, which has several instances, are not here", job.place)
+            elif before.runs:
                 after.append(start)
                 self.notes.changed(
                     "files", f"it does not see the files of {quoted(start)}, which does not always run", job.place
@@ -125,6 +145,9 @@ class _Links:
             start = before.start
         files = list(self._present(job.files, job))
         for name in files:
+            if self.by_name[name].matrix not in (None, job.matrix):
+                text = f"{quoted(name)} has a folder for each combination: read the files from there"
+                self.notes.changed("files", text, job.place)
             if not self._is_sure(self.by_name[name], job):
                 text = f"if {quoted(name)} is skipped, this stage is skipped too, because it uses its files"
                 self.notes.changed("files", text, job.place)
@@ -182,11 +205,7 @@ class _Assembly:
     def stage(self, job: Job, environment: Environment, conditions: Wanted) -> Stage:
         notes = self.notes.of_job(job.name)
         keys: dict[str, Value] = {}
-        values = dict(environment.literals)
-        if job.matrix is not None and not has_key("matrix"):
-            notes.changed("matrix", _NO_MATRIX, job.place)
-            values |= job.matrix.first()
-        axes = environment.axes if has_key("matrix") else frozenset()
+        values, axes = environment.literals, environment.axes
         if job.image is not None:
             keys["img"] = usable_image(filled_in(job.image, values), axes, notes, job.place)
         if job.start is not None and job.image is not None:
@@ -196,8 +215,8 @@ class _Assembly:
         if job.after:
             keys["after"] = [self.names[name] for name in job.after]
         keys |= self._conditions(job, conditions, notes)
-        keys |= _matrix(job, axes)
-        keys |= _env(environment, values if not axes else environment.literals)
+        keys |= _matrix(job)
+        keys |= _env(environment)
         keys |= self._services(job, values, axes, notes)
         keys |= _simple(job, notes)
         if environment.script:
@@ -254,8 +273,8 @@ class _Assembly:
         return {"services": services}
 
 
-def _matrix(job: Job, axes: frozenset[str]) -> dict[str, Value]:
-    if job.matrix is None or not axes:
+def _matrix(job: Job) -> dict[str, Value]:
+    if job.matrix is None:
         return {}
     matrix: dict[str, Value] = {axis: list(values) for axis, values in job.matrix.axes.items()}
     for key, combinations in (("include", job.matrix.include), ("exclude", job.matrix.exclude)):
@@ -264,7 +283,8 @@ def _matrix(job: Job, axes: frozenset[str]) -> dict[str, Value]:
     return {"matrix": matrix}
 
 
-def _env(environment: Environment, values: Mapping[str, str]) -> dict[str, Value]:
+def _env(environment: Environment) -> dict[str, Value]:
+    values = environment.literals
     env: list[Value] = [
         name if required or name in RUN_VARIABLES else f"{name}?" for name, required in sorted(environment.outside.items())
     ]

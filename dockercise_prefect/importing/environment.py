@@ -53,7 +53,7 @@ def environment_of(job: Job, predefined: Predefined, notes: Notes) -> Environmen
     exports: list[str] = []
     for variable in job.env:
         if variable.name not in axes:
-            exports += _declared(variable, found, predefined, notes)
+            exports += _declared(variable, found, predefined, notes, has_script=bool(job.script))
     script = _without_secrets(joined([job.prelude, job.script]), job.place, found, notes)
     script = predefined.translated(script)
     if job.script:
@@ -67,7 +67,7 @@ def _further(job: Job) -> Iterable[Mapping[str, str]]:
     return job.matrix.include if job.matrix else ()
 
 
-def _declared(variable: Variable, found: Environment, predefined: Predefined, notes: Notes) -> list[str]:
+def _declared(variable: Variable, found: Environment, predefined: Predefined, notes: Notes, *, has_script: bool) -> list[str]:
     """The lines of the script that a variable needs."""
     name, value = variable.name, variable.value
     if is_ours(name) or not name or re.search(r"[\s=]", name) or not name.isprintable():
@@ -84,8 +84,8 @@ def _declared(variable: Variable, found: Environment, predefined: Predefined, no
         found.outside.pop(name, None)
         return []
     found.literals.pop(name, None)
-    if not IDENTIFIER.match(name):
-        notes.left_out(f"variable {name}", "its text names other variables, and a shell cannot set it", variable.place)
+    if not IDENTIFIER.match(name) or not has_script:
+        notes.left_out(f"variable {name}", "its text names other variables, and no script can set it", variable.place)
         return []
     return [f'export {name}="{_IN_DOUBLE_QUOTES.sub(_escaped, text)}"']
 

@@ -64,11 +64,6 @@ class Matrix:
     include: tuple[Mapping[str, str], ...] = ()
     exclude: tuple[Mapping[str, str], ...] = ()
 
-    def first(self) -> dict[str, str]:
-        """One combination."""
-        combination = {axis: values[0] for axis, values in self.axes.items() if values}
-        return combination or (dict(self.include[0]) if self.include else {})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:

@@ -11,6 +11,7 @@ from dockercise_prefect.frontend.nodes import Node, Scalar, is_null
 from dockercise_prefect.importing.conditions import ALWAYS, NEVER, Condition, Matches, Unknown, all_of, any_of
 from dockercise_prefect.importing.fields import Budget, Fields, flattened
 from dockercise_prefect.importing.model import CODE, Job, Matrix, Outside, Service, Status, Variable, Workflow
+from dockercise_prefect.importing.names import variable_name
 from dockercise_prefect.importing.notes import Notes, quoted
 from dockercise_prefect.importing.scripts import joined
 
@@ -54,6 +55,12 @@ _OF_FILES = {
     "image_pull_secrets": "the login of the user's Docker configuration is used",
     "skip_clone": "the code is only copied into stages with `on: code`",
 }
+_OF_PLUGINS = frozenset(
+    {"image", "name", "when", "depends_on", "environment", "group", "pull", "secrets", "settings", "failure", "commands"}
+)
+_BUILDS_IMAGES = re.compile(r"docker(?!ize)|kaniko|build(?:x|ah)|(?:^|/)(?:drone-)?(?:ecr|gcr|acr)(?::|$)")
+"""Plugins that need more rights than a container has here."""
+
 _SILENT = frozenset({"kind", "type", "name", "version", "pull", "backend_options", "settings"})
 
 
@@ -149,13 +156,12 @@ def _job(name: str, node: MappingNode, chain: _Chain, notes: Notes, budget: Budg
     has_needs = "depends_on" in node.by_text
     group = fields.text("group")
     is_plugin = not commands and image is not None
-    runs = bool(commands) and image is not None
-    if is_plugin:
-        _leave_plugin(image or "", settings, node, fields, notes)
-    elif image is None:
+    runs = image is not None and (bool(commands) or _runs_alone(image, settings, node, fields, notes))
+    if image is None:
         notes.left_out("step", "it has no image", node)
     failure = fields.text("failure")
     env = [*chain.env, *_variables(fields.take("environment"), notes), *_secrets(fields, notes)]
+    env += _settings(settings, notes) if runs and is_plugin else []
     start, after = _edges(chain, group, needs, has_needs=has_needs)
     full = chain.prefix + name
     if not chain.by_dependencies:
@@ -187,11 +193,40 @@ def _advance(chain: _Chain, group: str | None, name: str) -> None:
     chain.last = [step for step in chain.last if step not in chain.groups[group]] + [name]
 
 
-def _leave_plugin(image: str, settings: Node | None, node: MappingNode, fields: Fields, notes: Notes) -> None:
-    own = {"image", "name", "when", "depends_on", "environment", "group", "pull", "secrets", "settings", "failure", "commands"}
-    keys = settings.by_text.keys() if isinstance(settings, MappingNode) else [key for key in fields.names() if key not in own]
+def _runs_alone(image: str, settings: Node | None, node: MappingNode, fields: Fields, notes: Notes) -> bool:
+    """Whether an image without commands runs here. It gets its settings as variables, as in the other system."""
+    keys = (
+        settings.by_text.keys()
+        if isinstance(settings, MappingNode)
+        else [key for key in fields.names() if key not in _OF_PLUGINS]
+    )
     listed = f" with {', '.join(map(quoted, keys))}" if keys else ""
-    notes.left_out("plugin", f"{quoted(image)}{listed}: plugins do not run here; write what it does as a script", node)
+    if _BUILDS_IMAGES.search(image) or (keys and settings is None):
+        why = "plugins do not run here; write what it does as a script, or `build` for an image"
+        notes.left_out("plugin", f"{quoted(image)}{listed}: {why}", node)
+        return False
+    if keys:
+        why = "it gets its settings as variables, but not those that the other system sets"
+        notes.changed("plugin", f"{quoted(image)}{listed}: {why}", node)
+    else:
+        notes.kept("image", f"{quoted(image)} runs its own program", node)
+    return True
+
+
+def _settings(node: Node | None, notes: Notes) -> list[Variable]:
+    """The settings of a plugin as the variables that it reads."""
+    found = []
+    for key, value in node if isinstance(node, MappingNode) else ():
+        name = variable_name(f"plugin_{key.text}")
+        if isinstance(value, MappingNode) and "from_secret" in value.by_text:
+            found.append(Variable(name, Outside(name, secret=True), key.place))
+        else:
+            texts = [each.text for each in flattened(value) if isinstance(each, Scalar)]
+            if any(not isinstance(each, Scalar) for each in flattened(value)):
+                notes.left_out(f"setting {key.text}", "write its value as JSON in this variable", value)
+            else:
+                found.append(Variable(name, _ESCAPED.sub("$", ",".join(texts)), key.place))
+    return found
 
 
 def _step_when(fields: Fields, notes: Notes) -> tuple[Condition, Status]:

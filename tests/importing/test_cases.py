@@ -1,4 +1,4 @@
-"""The golden cases of imports: what becomes of a file is exactly what is written down, and it is a pipeline without findings."""
+"""The golden cases of imports: what becomes of a file is what is written down, and it is a pipeline without findings."""
 
 from __future__ import annotations
 

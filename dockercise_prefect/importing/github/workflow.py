@@ -161,7 +161,7 @@ class _JobReader:
                 after = replace(
                     job, name=f"{job.name}-{status}", script=script, status=status, start=job.name, after=(), files=()
                 )
-                yield replace(after, prelude="", services=(), matrix=None)
+                yield replace(after, prelude="", services=())
 
     def _is_here(self, runs_on: str, node: Node) -> bool:
         elsewhere = next((system for system in _ELSEWHERE if system in runs_on.lower()), None)
