@@ -12,6 +12,7 @@ import click
 from dockercise_prefect.cli.writing import write_atomically, write_new
 from dockercise_prefect.errors import UsageError
 from dockercise_prefect.frontend.discover import MAX_BYTES, SUFFIXES, Source
+from dockercise_prefect.frontend.findings import printable
 from dockercise_prefect.importing import Draft, Kind, Outcome, imported
 
 _STDOUT = Path("-")
@@ -90,7 +91,7 @@ def _lines(draft: Draft, target: Path | None) -> Iterator[str]:
         (
             f"{note.place.line}:{note.place.column}",
             note.outcome.value,
-            f"{note.job}: {note.what}" if note.job else note.what,
+            f"{printable(note.job)}: {note.what}" if note.job else note.what,
             note.text,
         )
         for note in draft.notes

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from dockercise_prefect.importing.combinations import normalized
+from dockercise_prefect.compiler.reading.names import IDENTIFIER
+from dockercise_prefect.importing.combinations import is_followed, normalized
 from dockercise_prefect.importing.conditions import Test, Wanted, parts_of, wanted
 from dockercise_prefect.importing.environment import Environment, environment_of
 from dockercise_prefect.importing.images import usable_image
-from dockercise_prefect.importing.model import CODE, Job, Workflow
+from dockercise_prefect.importing.model import CODE, Job, Variable, Workflow
 from dockercise_prefect.importing.names import stage_names
 from dockercise_prefect.importing.notes import Notes, quoted
 from dockercise_prefect.importing.supported import has_key, has_setting
@@ -96,7 +97,25 @@ def _linked(jobs: Iterable[Job], notes: Notes) -> list[Job]:
     for job in by_name.values():
         if job.runs:
             settled[job.name] = _Links(by_name, settled, notes.of_job(job.name)).of(job)
-    return list(settled.values())
+    return list(_with_joins(settled))
+
+
+def _with_joins(jobs: Mapping[str, Job]) -> Iterator[Job]:
+    """The jobs, with a stage between two matrices of which the later one would only wait for its counterpart."""
+    made: set[str] = set()
+    for job in jobs.values():
+        after = []
+        for name in job.after:
+            before = jobs[name].matrix
+            if before is None or job.matrix is None or not is_followed(before, job.matrix):
+                after.append(name)
+                continue
+            join = f"{name}-all"
+            if join not in made and join not in jobs:
+                made.add(join)
+                yield Job(name=join, place=jobs[name].place, after=(name,), start=None)
+            after.append(join)
+        yield replace(job, after=tuple(after))
 
 
 def _with_plain_matrix(job: Job) -> Job:
@@ -205,9 +224,9 @@ class _Assembly:
     def stage(self, job: Job, environment: Environment, conditions: Wanted) -> Stage:
         notes = self.notes.of_job(job.name)
         keys: dict[str, Value] = {}
-        values, axes = environment.literals, environment.axes
+        values = environment.literals
         if job.image is not None:
-            keys["img"] = usable_image(filled_in(job.image, values), axes, notes, job.place)
+            keys["img"] = usable_image(filled_in(job.image, values), job.matrix, notes, job.place)
         if job.start is not None and job.image is not None:
             keys["on"] = self.names.get(job.start, job.start)
         if job.files:
@@ -217,7 +236,7 @@ class _Assembly:
         keys |= self._conditions(job, conditions, notes)
         keys |= _matrix(job)
         keys |= _env(environment)
-        keys |= self._services(job, values, axes, notes)
+        keys |= self._services(job, values, notes)
         keys |= _simple(job, notes)
         if environment.script:
             keys["run"] = self._with_folders(environment.script)
@@ -248,7 +267,7 @@ class _Assembly:
             keys["approve"] = job.approval
         return keys
 
-    def _services(self, job: Job, values: Mapping[str, str], axes: frozenset[str], notes: Notes) -> dict[str, Value]:
+    def _services(self, job: Job, values: Mapping[str, str], notes: Notes) -> dict[str, Value]:
         if not job.services:
             return {}
         if not has_key("services"):
@@ -258,19 +277,20 @@ class _Assembly:
             return {}
         services: dict[str, Value] = {}
         for each in job.services:
-            image = usable_image(filled_in(each.image, values), axes, notes, job.place)
+            image = usable_image(filled_in(each.image, values), job.matrix, notes, job.place)
             settings: dict[str, Value] = {"img": image}
-            env: list[Value] = [
-                f"{variable.name}={filled_in(variable.value, values)}"
-                if isinstance(variable.value, str)
-                else variable.value.name
-                for variable in each.env
-            ]
-            settings |= {"env": env} if env else {}
+            env = [_of_service(variable, values) for variable in each.env if IDENTIFIER.match(variable.name)]
+            settings |= {"env": list[Value](env)} if env else {}
             settings |= {"run": each.command} if each.command else {}
             settings |= {"ready": each.ready} if each.ready else {}
             services[each.name] = settings if len(settings) > 1 else image
         return {"services": services}
+
+
+def _of_service(variable: Variable, values: Mapping[str, str]) -> str:
+    if isinstance(variable.value, str):
+        return f"{variable.name}={filled_in(variable.value, values)}"
+    return variable.name
 
 
 def _matrix(job: Job) -> dict[str, Value]:

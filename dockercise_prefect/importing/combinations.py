@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice, product
 
 from dockercise_prefect.importing.model import Matrix
+from dockercise_prefect.pipeline.instances import instance_key
 
 MOST = 256
 """The most combinations of a stage."""
@@ -23,6 +24,7 @@ def normalized(matrix: Matrix) -> Matrix:
     listed: list[_Row] = [dict(zip(axes, values, strict=True)) for values in islice(product(*axes.values()), MOST + 1) if axes]
     exclude = [row for row in exclude if any(_fits(row, each) for each in listed)]
     fits = all(row.keys() == axes.keys() and row not in listed for row in include)
+    fits = fits and len({instance_key(row.values()) for row in (*listed, *include)}) == len(listed) + len(include)
     if axes and fits and len(listed) + len(include) <= MOST and all(row.keys() <= axes.keys() for row in exclude):
         return Matrix(axes, tuple(include), tuple(exclude))
     rows = [row for row in listed if not any(_fits(row_out, row) for row_out in exclude)]
@@ -37,8 +39,23 @@ def normalized(matrix: Matrix) -> Matrix:
         else:
             added.append(entry)
     whole = [{name: row.get(name, "") for name in names} for row in (*rows, *added)]
-    unique = [dict(row) for row in dict.fromkeys(tuple(row.items()) for row in whole)]
-    return Matrix({}, tuple(unique[:MOST]))
+    unique = {instance_key(row.values()): row for row in reversed(whole)}
+    return Matrix({}, tuple(reversed(unique.values()))[:MOST])
+
+
+def is_followed(before: Matrix, after: Matrix) -> bool:
+    """Whether a stage would wait for its counterpart alone: it has all variables of the other one, and other combinations."""
+    return before != after and _names(before) <= _names(after)
+
+
+def rows_of(matrix: Matrix) -> list[_Row]:
+    """All combinations of lists and of `include`."""
+    listed = (dict(zip(matrix.axes, values, strict=True)) for values in product(*matrix.axes.values()) if matrix.axes)
+    return [*islice(listed, MOST), *map(dict, matrix.include)]
+
+
+def _names(matrix: Matrix) -> set[str]:
+    return {*matrix.axes, *(name for row in matrix.include for name in row)}
 
 
 def _upper(rows: Sequence[Mapping[str, str]]) -> list[_Row]:

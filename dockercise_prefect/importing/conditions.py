@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from shlex import quote
 from typing import TypeAlias
 
+from dockercise_prefect.compiler.triggers import globs_problem
+
 VARIABLES = {"branch": "DOCKERCISE_BRANCH", "tag": "DOCKERCISE_TAG", "event": "DOCKERCISE_EVENT"}
 """What a script asks in place of a key of `when`."""
 
@@ -140,7 +142,7 @@ def wanted(condition: Condition) -> Wanted:
         found.unknown.append("never")
         return found
     for part in condition.parts if isinstance(condition, All) else (condition,):
-        if isinstance(part, Matches) and part.key not in found.when and any(not p.startswith("!") for p in part.patterns):
+        if isinstance(part, Matches) and part.key not in found.when and _is_usable(part):
             found.when[part.key] = part.patterns
             continue
         unknown = list(_unknown(part))
@@ -150,6 +152,15 @@ def wanted(condition: Condition) -> Wanted:
             variables: dict[str, None] = dict.fromkeys(_variables(part))
             found.questions.append(Test(_script(part), tuple(variables), any(_needs_code(part))))
     return found
+
+
+def _is_usable(part: Matches) -> bool:
+    """Whether `when` can have the patterns as they are."""
+    if part.key == "event":
+        return bool(part.patterns)
+    plain = all(pattern.removeprefix("!").strip() == pattern.removeprefix("!") != "" for pattern in part.patterns)
+    including = any(not pattern.startswith("!") for pattern in part.patterns)
+    return plain and including and all(map(str.isprintable, part.patterns)) and globs_problem(part.patterns) is None
 
 
 def _excludes(part: Matches) -> bool:

@@ -11,7 +11,7 @@ from dockercise_prefect.compiler.shell.mentions import mentions
 from dockercise_prefect.errors import Place
 from dockercise_prefect.importing.literals import is_secret, replaced
 from dockercise_prefect.importing.model import Job, Outside, Variable
-from dockercise_prefect.importing.notes import Notes
+from dockercise_prefect.importing.notes import Notes, quoted
 from dockercise_prefect.importing.scripts import joined
 from dockercise_prefect.importing.variables import Predefined, filled_in, used_in
 from dockercise_prefect.pipeline.run_context import RUN_VARIABLES
@@ -59,7 +59,8 @@ def environment_of(job: Job, predefined: Predefined, notes: Notes) -> Environmen
     if job.script:
         exports = [*_computed([*exports, script], predefined, found), *exports]
     _from_outside(exports, script, predefined, found)
-    found.script = joined([*exports, script]) if job.script else ""
+    begin = ["set -e"] if script.startswith("-") and not exports else []  # such a text is not taken for a command
+    found.script = joined([*begin, *exports, script]) if job.script else ""
     return found
 
 
@@ -77,7 +78,7 @@ def _declared(variable: Variable, found: Environment, predefined: Predefined, no
         notes.changed(f"variable {name}", f"its text looks like a secret: it comes from outside, as `{name}`", variable.place)
         value = Outside(name, secret=True)
     if isinstance(value, Outside):
-        return _taken(name, value, found)
+        return _taken(name, value, found, notes, variable.place)
     text = filled_in(predefined.translated(value), found.literals)
     if not used_in(text):
         found.literals[name] = text
@@ -94,12 +95,18 @@ def _escaped(match: re.Match[str]) -> str:
     return "\\" + match[0]
 
 
-def _taken(name: str, value: Outside, found: Environment) -> list[str]:
+def _taken(name: str, value: Outside, found: Environment, notes: Notes, place: Place) -> list[str]:
     source = value.name.upper()
+    if not IDENTIFIER.match(source) or not source.isascii():
+        notes.left_out(f"variable {name}", f"{quoted(value.name)} is not the name of a variable", place)
+        return []
     found.outside[source] = found.outside.get(source, False) or not value.optional
     found.literals.pop(source, None)
     if value.secret:
         found.secrets.add(source)
+    if name != source and not IDENTIFIER.match(name):
+        notes.left_out(f"variable {name}", "a shell cannot set it", place)
+        return []
     return [] if name == source else [f'export {name}="${source}"']
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 from dockercise_prefect.errors import Place
+from dockercise_prefect.importing.combinations import rows_of
+from dockercise_prefect.importing.model import Matrix
 from dockercise_prefect.importing.notes import Notes, quoted
-from dockercise_prefect.importing.variables import used_in
+from dockercise_prefect.importing.variables import filled_in, used_in
 from dockercise_prefect.pipeline import IMAGE_SOURCE
 
 _IMAGE = re.compile(rf"(?:{IMAGE_SOURCE})\Z")
@@ -17,15 +19,17 @@ GENERAL = "buildpack-deps:24.04"
 """For jobs of a machine with many programs: it has git, curl, a C compiler and make."""
 
 
-def usable_image(image: str, axes: frozenset[str], notes: Notes, place: Place) -> str:
+def usable_image(image: str, matrix: Matrix | None, notes: Notes, place: Place) -> str:
     """The reference of an image as it can be written here, with its tag.
 
     Args:
         image: the reference in the file, with the known variables filled in.
-        axes: variables that are expanded here.
+        matrix: whose variables are expanded here.
         notes: where to say what was changed.
         place: of the job.
     """
+    rows = rows_of(matrix) if matrix is not None else []
+    axes = {name for row in rows for name in row}
     unknown = [name for name in used_in(image) if name not in axes]
     if unknown:
         listed = ", ".join(f"`${name}`" for name in unknown)
@@ -33,7 +37,7 @@ def usable_image(image: str, axes: frozenset[str], notes: Notes, place: Place) -
         image = _VARIABLE.sub(
             lambda match: match[0] if match[1] in axes else match[1].lower().replace("_", "-").strip("-"), image
         )
-    if not _IMAGE.match(_VARIABLE.sub("x", image)):
+    if not all(_IMAGE.match(filled_in(image, row)) for row in rows or [{}]):
         notes.changed("image", f"{quoted(image)} is not the name of an image: write the one that you mean", place)
         return _NO_IMAGE
     return image if _has_tag(image) else f"{image}:latest"

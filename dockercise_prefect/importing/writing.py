@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 
+from dockercise_prefect.frontend.findings import printable
 from dockercise_prefect.frontend.nodes import Mapping as MappingNode
 from dockercise_prefect.frontend.yaml_text import to_yaml
 from dockercise_prefect.importing.assembling import Assembled, Stage
@@ -27,7 +28,7 @@ def written(assembled: Assembled, notes: Iterable[Note], title: str) -> str:
     told = [note for note in notes if note.outcome not in _SILENT]
     stages = {stage.job for stage in assembled.stages}
     heading = [
-        f"A draft, imported from {title}. Read it before you use it: a comment says where it is not as it was.",
+        f"A draft, imported from {printable(title)}. Read it before you use it: a comment says where it is not as it was.",
         *_outside(assembled.outside),
         *(_line(note, named=True) for note in told if note.job not in stages or note.job is None),
     ]
@@ -55,7 +56,7 @@ def _stage(stage: Stage, notes: list[Note]) -> Iterator[str]:
 
 
 def _line(note: Note, *, named: bool) -> str:
-    job = f"{note.job}: " if named and note.job else ""
+    job = f"{printable(note.job)}: " if named and note.job else ""
     return f"{note.outcome}: {job}{note.what} (line {note.place.line}): {note.text}"
 
 
