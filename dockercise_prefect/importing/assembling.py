@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from dockercise_prefect.compiler.reading.names import IDENTIFIER
+from dockercise_prefect.compiler.triggers import globs_problem
 from dockercise_prefect.importing.combinations import is_followed, normalized
 from dockercise_prefect.importing.conditions import Test, Wanted, parts_of, wanted
 from dockercise_prefect.importing.environment import Environment, environment_of
@@ -277,11 +278,13 @@ class _Assembly:
             return {}
         services: dict[str, Value] = {}
         for each in job.services:
+            if each.at_localhost:
+                notes.changed("services", f"{quoted(each.name)} is reached by this name, and not as `localhost`", job.place)
             image = usable_image(filled_in(each.image, values), job.matrix, notes, job.place)
             settings: dict[str, Value] = {"img": image}
             env = [_of_service(variable, values) for variable in each.env if IDENTIFIER.match(variable.name)]
             settings |= {"env": list[Value](env)} if env else {}
-            settings |= {"run": each.command} if each.command else {}
+            settings |= {"run": each.script} if each.script else {}
             settings |= {"ready": each.ready} if each.ready else {}
             services[each.name] = settings if len(settings) > 1 else image
         return {"services": services}
@@ -332,10 +335,11 @@ def _simple(job: Job, notes: Notes) -> dict[str, Value]:
         notes.left_out(
             "concurrency", "stages have no limit over several runs here yet; whole runs have `meta.concurrency`", job.place
         )
-    if job.reports and has_key("junit"):
-        keys["junit"] = list(job.reports)
+    reports = tuple(path.removeprefix("./") for path in job.reports if "$" not in path and path.strip() == path != "")
+    if reports and has_key("junit") and globs_problem(reports) is None:
+        keys["junit"] = list(reports)
     elif job.reports:
-        notes.left_out("test reports", "they are kept with the other files of the stage, but nothing reads them yet", job.place)
+        notes.left_out("test reports", "they are kept with the other files of the stage, but nothing reads these", job.place)
     return keys
 
 

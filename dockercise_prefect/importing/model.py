@@ -41,13 +41,23 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A container beside a job."""
+    """A container beside a job.
+
+    Attributes:
+        name: the name by which the job reaches it.
+        image: its image.
+        env: its variables.
+        script: a script that it runs instead of the image's own program.
+        ready: a command that succeeds in it when it can be used.
+        at_localhost: whether the other system has it at `localhost`.
+    """
 
     name: str
     image: str
     env: tuple[Variable, ...] = ()
-    command: str | None = None
+    script: str | None = None
     ready: str | None = None
+    at_localhost: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from dockercise_prefect.importing.model import CODE, Job, Matrix, Outside, Servi
 from dockercise_prefect.importing.names import variable_name
 from dockercise_prefect.importing.notes import Notes, quoted
 from dockercise_prefect.importing.scripts import joined
+from dockercise_prefect.importing.services import service_name
 
 _ESCAPED = re.compile(r"\$\$(?=[A-Za-z_{])")
 _EVENTS = {
@@ -34,6 +35,7 @@ _OF_STEPS = {
     "privileged": "no container is privileged here; images are built with `build`",
     "detach": "write it as a service, or start it in the background in the script of the stage that uses it",
     "settings": "",
+    "command": "a service runs the image's own program, or a script in `run`",
     "group": "stages that do not wait for each other run at once",
     "directory": "write `cd` in the script",
     "pull": "",
@@ -360,11 +362,11 @@ def _services(fields: Fields, notes: Notes) -> list[Service]:
         service = Fields(node, notes, f"service {name}: ")
         image = service.text("image")
         service.take("name")
-        command = joined([*service.texts("commands"), " ".join(service.texts("command"))]) or None
+        script = joined(service.texts("commands")) or None
         variables = tuple(_variables(service.take("environment"), notes))
         service.leave_rest(_OF_STEPS, _SILENT | {"ports", "when", "secrets"})
         if image is not None:
-            found.append(Service(name, image, variables, command))
+            found.append(Service(service_name(name), image, variables, script))
     return found
 
 

@@ -27,6 +27,7 @@ _REASONS = {
     "shell": "write `shell` in the stage",
     "circleci_ip_ranges": "addresses are those of the engine's machine",
 }
+_OF_SERVICES = {"command": "a service runs the image's own program, or a script in `run`"}
 _IN_WORKFLOW = frozenset({"requires", "filters", "context", "matrix", "type", "name", "pre-steps", "post-steps"})
 _OF_FILES = {"orbs": "what orbs do has to be written as scripts", "setup": "no pipeline is made during the run"}
 _OUTSIDE = ".workspace"
@@ -253,9 +254,11 @@ def _containers(body: Fields, executor: Fields, notes: Notes) -> tuple[str | Non
     if images:
         services = []
         for container, image in images[1:]:
-            command = " ".join(container.texts("command")) or None
-            name = container.text("name") or service_name(image)
-            services.append(Service(name, image, tuple(_variables(container, notes)), command))
+            name = service_name(container.text("name") or image)
+            services.append(Service(name, image, tuple(_variables(container, notes)), at_localhost=True))
+            container.leave_rest(
+                {"command": "a service runs the image's own program, or a script in `run`"}, frozenset({"auth"})
+            )
         return images[0][1], services
     if "macos" in body or "macos" in executor:
         notes.left_out(

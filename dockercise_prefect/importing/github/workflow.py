@@ -17,6 +17,7 @@ from dockercise_prefect.importing.images import GENERAL, guessed_image
 from dockercise_prefect.importing.model import CODE, Job, Service, Status, Variable, Workflow
 from dockercise_prefect.importing.notes import Notes, quoted
 from dockercise_prefect.importing.scripts import joined, may_lack_bash
+from dockercise_prefect.importing.services import service_name
 from dockercise_prefect.importing.times import minutes
 
 _ELSEWHERE = ("windows", "macos")
@@ -206,7 +207,10 @@ class _JobReader:
             ready = _health(service.text("options") or "")
             service.leave_rest({"volumes": "write `vol` in the service"}, frozenset({"ports", "credentials"}))
             if image:
-                yield Service(key.text, self._texts.plain(image, value), env, ready=ready)
+                at_localhost = "container" not in self._fields
+                yield Service(
+                    service_name(key.text), self._texts.plain(image, value), env, ready=ready, at_localhost=at_localhost
+                )
 
 
 def _labels(node: Node | None) -> str:

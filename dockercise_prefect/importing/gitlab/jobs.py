@@ -178,14 +178,14 @@ def _services(fields: Fields, notes: Notes) -> list[Service]:
         image = node.text if isinstance(node, Scalar) else service.text("name")
         if image is None:
             continue
-        command = " ".join(service.texts("command")) or None
         aliases = (service.text("alias") or "").replace(",", " ").split()
         env = tuple(_variables(service.take("variables"), notes))
-        service.leave_rest({}, frozenset({"pull_policy", "entrypoint", "docker"}))
+        command = {"command": "a service runs the image's own program, or a script in `run`"}
+        service.leave_rest(command, frozenset({"pull_policy", "docker"}))
         if re.search(r"(?:^|/)docker:[^/]*dind|dind$", image):
             notes.left_out("service docker", "no container is privileged here; images are built with `build`", node)
         else:
-            found.append(Service((aliases or [service_name(image)])[0], image, env, command))
+            found.append(Service(service_name((aliases or [image])[0]), image, env))
     return found
 
 
