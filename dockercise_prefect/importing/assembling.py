@@ -22,6 +22,7 @@ from dockercise_prefect.pipeline.run_context import RUN_VARIABLES
 
 _ASKED_IN = "busybox:1.37"
 _GIT = re.compile(r"(?:^|[\s;&|(])git\s+(?!clone\b|config\b)", re.MULTILINE)
+_SUDO = re.compile(r"(?:^|[\s;&|(])sudo\s", re.MULTILINE)
 _QUESTION = "is-wanted"
 _NO_MATRIX = (
     "there is no matrix here yet: this is one combination of it. Write a stage for each, with an anchor for what they share"
@@ -318,28 +319,27 @@ def _env(environment: Environment) -> dict[str, Value]:
 
 
 def _simple(job: Job, notes: Notes) -> dict[str, Value]:
-    keys: dict[str, Value] = {}
-    if job.shell:
-        keys["shell"] = list(job.shell) if len(job.shell) > 1 else job.shell[0]
-    if job.user:
-        keys["user"] = job.user
-    if job.retries:
-        keys["retries"] = job.retries
-    if job.timeout:
-        keys["timeout"] = job.timeout
-    if job.tolerated:
-        keys["neverFail"] = True
+    """The keys that a job has or has not, without a name in them."""
+    found: dict[str, Value] = {
+        "shell": job.shell[0] if len(job.shell) == 1 else list(job.shell),
+        "user": job.user,
+        "sudo": _SUDO.search(job.script) is not None,
+        "retries": job.retries,
+        "timeout": job.timeout,
+        "neverFail": job.tolerated,
+    }
+    keys = {key: value for key, value in found.items() if value}
     if job.group and has_key("concurrency"):
         keys["concurrency"] = job.group
     elif job.group:
-        notes.left_out(
-            "concurrency", "stages have no limit over several runs here yet; whole runs have `meta.concurrency`", job.place
-        )
+        why = "stages have no limit over several runs here yet; whole runs have `meta.concurrency`"
+        notes.left_out("concurrency", why, job.place)
     reports = tuple(path.removeprefix("./") for path in job.reports if "$" not in path and path.strip() == path != "")
     if reports and has_key("junit") and globs_problem(reports) is None:
         keys["junit"] = list(reports)
     elif job.reports:
-        notes.left_out("test reports", "they are kept with the other files of the stage, but nothing reads these", job.place)
+        why = "they are kept with the other files of the stage, but nothing reads these"
+        notes.left_out("test reports", why, job.place)
     return keys
 
 

@@ -53,6 +53,7 @@ class _Read:
     requires: list[str] = field(default_factory=list)
     asks: bool = False
     further: list[Job] = field(default_factory=list)
+    defined: str = ""
 
 
 def read_circleci(documents: Sequence[MappingNode], notes: Notes, budget: Budget) -> Workflow:
@@ -71,6 +72,10 @@ def read_circleci(documents: Sequence[MappingNode], notes: Notes, budget: Budget
         full = _free(name, found)
         found[full] = _job(full, entry, condition, file, notes.of_job(full))
     fields.leave_rest(_OF_FILES)
+    used = {read.defined for read in found.values()}
+    for name, unused in file.jobs.items():
+        if name not in used:
+            notes.of_job(name).left_out("job", "no workflow uses it", unused)
     jobs = [job for read in found.values() for job in (_linked(read, found, notes.of_job(read.job.name)), *read.further)]
     return Workflow(jobs=tuple(jobs))
 
@@ -152,7 +157,7 @@ def _job(name: str, entry: Node, condition: Condition, file: _File, notes: Notes
     read = _read_job(name, body, steps, file, notes)
     read.job = replace(read.job, condition=condition, matrix=matrix)
     read.further = [replace(job, condition=condition) for job in read.further]
-    read.requires = requires
+    read.requires, read.defined = requires, wanted
     return read
 
 

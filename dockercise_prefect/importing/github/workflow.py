@@ -27,6 +27,9 @@ _REASONS = {
     "permissions": "there is no token of the system: give one from outside, as a secret",
     "snapshot": "there is no such key here",
 }
+_SUDO = 'command -v sudo >/dev/null || sudo() { "$@"; }'
+"""Machines of GitHub have sudo. Images that take their place run as root, and most have no sudo."""
+
 _SILENT = frozenset({"name", "permissions", "run-name", "outputs", "snapshot"})
 
 
@@ -126,6 +129,7 @@ class _JobReader:
         needs = tuple(fields.texts("needs"))
         prelude = [f'export {variable}="$({output_of(job, name)})"' for (job, name), variable in texts.needs.items()]
         found.files += [other for other, _ in texts.needs]
+        prelude += [_SUDO] if "sudo " in script and "container" not in fields else []
         empty_folder = [] if found.checks_out else ['cd "$OUT"']
         tolerated = fields.text("continue-on-error") or ""
         job = Job(
