@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from dockercise_prefect.compiler.reading.names import IDENTIFIER
 from dockercise_prefect.compiler.triggers import globs_problem
-from dockercise_prefect.importing.combinations import is_followed, normalized
+from dockercise_prefect.importing.combinations import axis_name, is_followed, normalized
 from dockercise_prefect.importing.conditions import Test, Wanted, parts_of, wanted
 from dockercise_prefect.importing.environment import Environment, environment_of
 from dockercise_prefect.importing.images import usable_image
@@ -125,8 +125,8 @@ def _with_plain_matrix(job: Job) -> Job:
     if job.matrix is None:
         return job
     matrix = normalized(job.matrix)
-    lower = {name: name.upper() for row in (job.matrix.axes, *job.matrix.include) for name in row if name != name.upper()}
-    names = Predefined((), lower, {})
+    used = (name for row in (job.matrix.axes, *job.matrix.include) for name in row)
+    names = Predefined((), {name: axis_name(name) for name in used if name != axis_name(name)}, {})
     return replace(
         job,
         matrix=matrix if matrix.axes or matrix.include else None,
@@ -328,7 +328,7 @@ def _simple(job: Job, notes: Notes) -> dict[str, Value]:
         "timeout": job.timeout,
         "neverFail": job.tolerated,
     }
-    keys = {key: value for key, value in found.items() if value}
+    keys: dict[str, Value] = {key: value for key, value in found.items() if value}
     if job.group and has_key("concurrency"):
         keys["concurrency"] = job.group
     elif job.group:

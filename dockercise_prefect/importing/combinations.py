@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import islice, product
 
+from dockercise_prefect.compiler.reading.names import is_ours
 from dockercise_prefect.importing.model import Matrix
+from dockercise_prefect.importing.names import variable_name
 from dockercise_prefect.pipeline.instances import instance_key
 
 MOST = 256
@@ -19,7 +21,7 @@ def normalized(matrix: Matrix) -> Matrix:
 
     A matrix of lists stays one; other entries than lists of values become a list of all combinations if they do not fit it.
     """
-    axes = {name.upper(): tuple(dict.fromkeys(values)) for name, values in matrix.axes.items() if values}
+    axes = {axis_name(name): tuple(dict.fromkeys(values)) for name, values in matrix.axes.items() if values}
     include, exclude = _upper(matrix.include), _upper(matrix.exclude)
     listed: list[_Row] = [dict(zip(axes, values, strict=True)) for values in islice(product(*axes.values()), MOST + 1) if axes]
     exclude = [row for row in exclude if any(_fits(row, each) for each in listed)]
@@ -43,6 +45,12 @@ def normalized(matrix: Matrix) -> Matrix:
     return Matrix({}, tuple(reversed(unique.values()))[:MOST])
 
 
+def axis_name(name: str) -> str:
+    """The name that a variable of a matrix has here."""
+    plain = variable_name(name)
+    return f"MATRIX_{plain}" if is_ours(plain) else plain
+
+
 def is_followed(before: Matrix, after: Matrix) -> bool:
     """Whether a stage would wait for its counterpart alone: it has all variables of the other one, and other combinations."""
     return before != after and _names(before) <= _names(after)
@@ -59,7 +67,7 @@ def _names(matrix: Matrix) -> set[str]:
 
 
 def _upper(rows: Sequence[Mapping[str, str]]) -> list[_Row]:
-    return [{name.upper(): value for name, value in row.items()} for row in rows if row]
+    return [{axis_name(name): value for name, value in row.items()} for row in rows if row]
 
 
 def _fits(entry: Mapping[str, str], row: Mapping[str, str]) -> bool:
