@@ -24,6 +24,7 @@ from dockercise_prefect.importing.times import duration
 _OF_FILE = frozenset({"default", "include", "stages", "variables", "workflow", "spec", "types", *OF_DEFAULT})
 _STAGES = ("build", "test", "deploy")
 _MOST_COMBINATIONS = 256
+_POWERSHELL = re.compile(r"\$env:\w|\bchoco install\b|\bWrite-(?:Host|Output)\b")
 _OF_GIT = re.compile(r"GIT_(?:STRATEGY|DEPTH|CHECKOUT|CLEAN_FLAGS|FETCH_EXTRA_FLAGS|SUBMODULE_\w+)\Z")
 """Variables that say how GitLab makes the checkout."""
 
@@ -110,6 +111,7 @@ def _job(name: str, fields: Fields, condition: Condition, shared: Sequence[Varia
     decision = decision_of(fields, notes)
     script = joined([*fields.texts("before_script"), *fields.texts("script")])
     afterwards = joined(fields.texts("after_script"))
+    runs = bool(script) and _POWERSHELL.search(script) is None
     budget.spend(len(script) + len(afterwards) + 1, node)
     inherit = Fields(fields.mapping("inherit"), notes)
     own = _variables(fields.take("variables"), notes)
@@ -127,7 +129,7 @@ def _job(name: str, fields: Fields, condition: Condition, shared: Sequence[Varia
         start=None if strategy == "none" else CODE, condition=all_of([condition, decision.condition]), status=decision.status,
         services=services, matrix=_matrix(fields, notes), retries=_retries(fields), timeout=_timeout(fields, notes),
         tolerated=isinstance(exit_codes, MappingNode) or fields.is_true("allow_failure") or decision.tolerated,
-        approval=f"Run {name}?" if decision.manual else None, group=fields.text("resource_group"), runs=bool(script),
+        approval=f"Run {name}?" if decision.manual else None, group=fields.text("resource_group"), runs=runs,
     )  # fmt: skip
     artifacts, reports = _artifacts(fields, notes)
     if not script and "trigger" not in fields:
@@ -135,7 +137,9 @@ def _job(name: str, fields: Fields, condition: Condition, shared: Sequence[Varia
     read = _Read(replace(job, reports=reports), fields.text("stage") or "test", decision, fields, artifacts)
     read.needs = _needs(fields, notes)
     read.own_files = fields.texts("dependencies") if "dependencies" in fields or _is_empty(fields, "dependencies") else None
-    if afterwards and script:
+    if script and not runs:
+        notes.left_out("job", "its script is one of PowerShell, and every stage runs in a container of Linux", node)
+    elif afterwards and runs:
         shell, beginning = shell_of(image, afterwards)
         read.further.append(
             replace(
