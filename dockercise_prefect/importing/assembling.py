@@ -12,6 +12,7 @@ from dockercise_prefect.importing.combinations import axis_name, is_followed, no
 from dockercise_prefect.importing.conditions import Test, Wanted, parts_of, wanted
 from dockercise_prefect.importing.environment import Environment, environment_of
 from dockercise_prefect.importing.images import usable_image
+from dockercise_prefect.importing.literals import is_secret
 from dockercise_prefect.importing.model import CODE, Job, Variable, Workflow
 from dockercise_prefect.importing.names import stage_names
 from dockercise_prefect.importing.notes import Notes, quoted
@@ -292,7 +293,7 @@ class _Assembly:
 
 
 def _of_service(variable: Variable, values: Mapping[str, str]) -> str:
-    if isinstance(variable.value, str):
+    if isinstance(variable.value, str) and not is_secret(variable.name, variable.value):
         return f"{variable.name}={filled_in(variable.value, values)}"
     return variable.name
 
@@ -329,8 +330,8 @@ def _simple(job: Job, notes: Notes) -> dict[str, Value]:
         "neverFail": job.tolerated,
     }
     keys: dict[str, Value] = {key: value for key, value in found.items() if value}
-    if job.group and has_key("concurrency"):
-        keys["concurrency"] = job.group
+    if job.group and has_key("concurrency") and "$" not in job.group and not job.group.isdecimal():
+        keys["concurrency"] = "-".join(job.group.split())
     elif job.group:
         why = "stages have no limit over several runs here yet; whole runs have `meta.concurrency`"
         notes.left_out("concurrency", why, job.place)

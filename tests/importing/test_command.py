@@ -114,6 +114,32 @@ def test_no_secret_is_written_or_shown(tmp_path: Path, command: Command, secret:
     assert "secrets:\n    - API_TOKEN" in outcome.out
 
 
+@pytest.mark.parametrize(
+    ("system", "text"),
+    [
+        ("github", "on: push\njobs: {{ a: {{ runs-on: x, steps: [{{ run: make, env: {{ API_TOKEN: {0} }} }}] }} }}\n"),
+        ("github", "on: push\njobs: {{ a: {{ runs-on: x, env: {{ API_TOKEN: {0} }}, steps: [{{ run: make }}] }} }}\n"),
+        (
+            "circleci",
+            "version: 2\njobs:\n  build:\n    docker: [{{ image: x }}]\n"
+            "    steps: [{{ run: {{ command: make, environment: {{ API_TOKEN: {0} }} }} }}]\n",
+        ),
+        ("woodpecker", "steps: {{ a: {{ image: x, environment: {{ API_TOKEN: {0} }}, commands: make }} }}\n"),
+        ("drone", "kind: pipeline\nsteps: [{{ name: a, image: x, settings: {{ api_token: {0} }} }}]\n"),
+    ],
+)
+def test_a_secret_at_any_place_becomes_a_name(tmp_path: Path, command: Command, system: str, text: str) -> None:
+    """A text that looks like a secret comes from outside, whether a job, a step or a plugin has it."""
+    secret = "4c61f0b7a2e94d5f8d3b"
+    (tmp_path / "ci.yml").write_text(text.format(secret))
+
+    outcome = command("import", str(tmp_path / "ci.yml"), "--from", system, "-o", "-")
+
+    assert outcome.status == 0
+    assert secret not in outcome.out + outcome.err
+    assert "API_TOKEN" in outcome.out.partition("secrets:")[2]
+
+
 def test_keys_of_services_are_never_shown(tmp_path: Path, command: Command) -> None:
     """What has the form of a key is hidden in scripts, in conditions and in names too."""
     key = "AKIAIOSFODNN7ABCDEFG"

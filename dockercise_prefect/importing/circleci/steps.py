@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from dockercise_prefect.frontend.nodes import Mapping, Node, Scalar
 from dockercise_prefect.importing.circleci.parameters import defaults_of, substituted
 from dockercise_prefect.importing.fields import Budget, Fields
+from dockercise_prefect.importing.literals import is_secret
 from dockercise_prefect.importing.model import Status, Variable
 from dockercise_prefect.importing.notes import Notes, quoted
 from dockercise_prefect.importing.scripts import own_shell
@@ -39,7 +40,7 @@ class Steps:
         persisted: folders and the paths in them that other jobs get.
         attached: the folder for the files of other jobs.
         reports: folders of test reports.
-        env: variables of steps that all others can have too.
+        env: variables of steps that look like secrets: all steps have them, from outside.
     """
 
     parts: dict[Status, list[str]] = field(default_factory=dict)
@@ -118,7 +119,9 @@ class StepReader:
         folder = fields.text("working_directory")
         lines = [f"cd {folder}"] if folder else []
         for key, each in fields.mapping("environment") or ():
-            if isinstance(each, Scalar):
+            if isinstance(each, Scalar) and is_secret(key.text, each.text):
+                self.found.env.append(Variable(key.text, each.text, key.place))
+            elif isinstance(each, Scalar):
                 lines.append(f'export {key.text}="{_escaped(each.text)}"')
         status: Status = {"on_fail": "failure", "always": "always"}.get(fields.text("when") or "", "success")  # type: ignore[assignment]
         shell = fields.text("shell")

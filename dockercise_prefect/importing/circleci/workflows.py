@@ -195,7 +195,7 @@ def _read_job(name: str, body: Fields, nodes: list[Node], file: _File, notes: No
     reader.read(nodes)
     steps = reader.found
     home = body.text("working_directory") or executor.text("working_directory") or "~/project"
-    env = [*_variables(executor, notes), *_variables(body, notes)]
+    env = [*_variables(executor, notes), *_variables(body, notes), *steps.env]
     image, services = _containers(body, executor, notes)
     script = joined(steps.parts.get("success", []))
     runs = bool(script) and image is not None

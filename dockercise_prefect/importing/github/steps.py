@@ -12,7 +12,8 @@ from dockercise_prefect.importing.fields import Budget, Fields
 from dockercise_prefect.importing.github.actions import CACHES, COMMANDS, SETUPS, WITHOUT_EFFECT, version_tag
 from dockercise_prefect.importing.github.conditions import read_if
 from dockercise_prefect.importing.github.texts import Texts
-from dockercise_prefect.importing.model import Status
+from dockercise_prefect.importing.literals import is_secret
+from dockercise_prefect.importing.model import Status, Variable
 from dockercise_prefect.importing.names import variable_name
 from dockercise_prefect.importing.notes import Notes, quoted
 from dockercise_prefect.importing.scripts import joined, own_shell
@@ -34,7 +35,8 @@ class Steps:
         checks_out: whether the code is there.
         depth: how many commits it has, if the step says so.
         files: jobs whose files the steps use.
-        bash: whether a step asks for bash with `pipefail`.
+        env: variables of steps that look like secrets: all steps have them, from outside.
+        pipefail: whether a step asks for bash with `pipefail`.
     """
 
     parts: dict[Status, list[str]] = field(default_factory=dict)
@@ -42,6 +44,7 @@ class Steps:
     checks_out: bool = False
     depth: int | None = None
     files: list[str] = field(default_factory=list)
+    env: list[Variable] = field(default_factory=list)
     pipefail: bool = False
 
 
@@ -116,7 +119,9 @@ class StepReader:
         folder = step.text("working-directory") or folder
         lines = [f"cd {self._texts.plain(folder, node)}"] if folder and folder not in {".", "./"} else []
         for key, value in step.mapping("env") or ():
-            if isinstance(value, Scalar):
+            if isinstance(value, Scalar) and is_secret(key.text, value.text):
+                self.found.env.append(Variable(key.text, value.text, key.place))
+            elif isinstance(value, Scalar):
                 text = re.sub(r'(["`\\])', r"\\\1", self._texts.plain(value.text, value))
                 lines += [] if text == f"${key.text}" else [f'export {key.text}="{text}"']
         if shell.startswith("python"):

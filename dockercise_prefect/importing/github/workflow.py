@@ -135,7 +135,7 @@ class _JobReader:
         job = Job(
             name=self._name, place=node.place, image=image, prelude=joined([*empty_folder, *prelude]),
             script=joined([script, *outputs]), shell=_shell(image, pipefail=found.pipefail),
-            env=(*env, *(Variable(name, value, node.place) for name, value in texts.outside.items())), after=needs,
+            env=(*env, *found.env, *(Variable(name, value, node.place) for name, value in texts.outside.items())), after=needs,
             start=CODE if found.checks_out else None, files=tuple(name for name in dict.fromkeys(found.files) if name in needs),
             condition=when.condition, status=when.status, services=tuple(self._services()), matrix=matrix,
             timeout=minutes(fields.text("timeout-minutes") or ""), tolerated=tolerated.lower() == "true", runs=runs,
