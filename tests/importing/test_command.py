@@ -16,6 +16,13 @@ steps:
     environment: { TOKEN: { from_secret: token } }
     commands: [./test.sh]
 """
+STEP_OF_CIRCLECI = """\
+version: 2
+jobs:
+  build:
+    docker: [{{ image: x }}]
+    steps: [{{ run: {{ command: make, environment: {{ API_TOKEN: {0} }} }} }}]
+"""
 
 
 @pytest.fixture
@@ -121,8 +128,7 @@ def test_no_secret_is_written_or_shown(tmp_path: Path, command: Command, secret:
         ("github", "on: push\njobs: {{ a: {{ runs-on: x, env: {{ API_TOKEN: {0} }}, steps: [{{ run: make }}] }} }}\n"),
         (
             "circleci",
-            "version: 2\njobs:\n  build:\n    docker: [{{ image: x }}]\n"
-            "    steps: [{{ run: {{ command: make, environment: {{ API_TOKEN: {0} }} }} }}]\n",
+            STEP_OF_CIRCLECI,
         ),
         ("woodpecker", "steps: {{ a: {{ image: x, environment: {{ API_TOKEN: {0} }}, commands: make }} }}\n"),
         ("drone", "kind: pipeline\nsteps: [{{ name: a, image: x, settings: {{ api_token: {0} }} }}]\n"),
