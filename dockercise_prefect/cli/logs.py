@@ -34,22 +34,25 @@ BUCKET_SECONDS = 2.0
 def logs(records: Records, run: str, stage: str | None, *, follow: bool) -> None:
     """Print the log of STAGE in RUN, or of all stages, with the stage's name before each line.
 
+    STAGE.SERVICE is the log of a service, as in `test.db`.
+
     RUN is a run id, the beginning of one, or `last`: the last run of the pipeline in this folder, or of any pipeline if this
     folder has none. The log of one stage is printed byte for byte, except on a terminal.
     Exit status: 0 success (a stage may have printed nothing), 2 wrong usage, 3 a log is missing from the record.
     """
     view = found_run(records, run)
-    names = [view.stage(stage).name] if stage else _in_order(view)
+    owners = {stage: view.logged_by(stage).name} if stage else {}
+    names = list(owners) or _in_order(view)
     printer = _printer(names, alone=stage is not None)
     lost: list[StageName] = []
-    for part in _parts(view, names, follow=follow):
+    for part in _parts(view, names, owners, follow=follow):
         match part:
             case Printed(name, chunk):
                 printer.take(name, chunk)
             case LogEnded(name, kept):
                 printer.end(name)
                 if not kept:
-                    lost += _missed(view, name, say=stage is not None)
+                    lost += _missed(view, name, owners.get(name, name), say=stage is not None)
     if lost:
         raise StorageError(
             f"the record of {view.run.run_id} has no log of {', '.join(lost)}",
@@ -57,11 +60,11 @@ def logs(records: Records, run: str, stage: str | None, *, follow: bool) -> None
         )
 
 
-def _parts(view: RunView, names: list[StageName], *, follow: bool) -> Iterator[Part]:
+def _parts(view: RunView, names: list[str], owners: dict[str, StageName], *, follow: bool) -> Iterator[Part]:
     if not follow or view.summary is not None:
         return as_stored(view.run, names)
     seconds = FOLDER_SECONDS if view.run.url.startswith("file:") else BUCKET_SECONDS
-    return as_printed(view.run, names, view.needs, lambda: time.sleep(seconds))
+    return as_printed(view.run, names, view.needs, lambda: time.sleep(seconds), owners)
 
 
 def _in_order(view: RunView) -> list[StageName]:
@@ -87,10 +90,10 @@ def _printer(names: list[StageName], *, alone: bool) -> LogPrinter:
     return LogLines(sys.stdout, lambda name: output_prefix(name, width, characters), clean)
 
 
-def _missed(view: RunView, name: StageName, *, say: bool) -> list[StageName]:
-    """The stage, if its log should exist. Otherwise, print why there is no log, unless the reason is obvious."""
-    entry = view.run.entry(name)
-    if view.stage(name).no_log or (entry and entry.sensitive):
+def _missed(view: RunView, name: str, stage: StageName, *, say: bool) -> list[str]:
+    """The log, if it should exist. Otherwise, print why there is no log, unless the reason is obvious."""
+    entry = view.run.entry(stage)
+    if view.stage(stage).no_log or (entry and entry.sensitive):
         click.echo(f"the log of {name} is not kept: its output is sensitive", err=True)
     elif entry is not None and entry.summary.started is not None and entry.summary.status is not StageStatus.RUNNING:
         return [name]

@@ -14,6 +14,7 @@ _KEYS = {
     DifferenceKind.SALT: "cache",
     DifferenceKind.ALSO: "cache",
     DifferenceKind.IMAGE: "img",
+    DifferenceKind.SERVICE: "services",
 }
 """The key of a stage that belongs to a difference."""
 

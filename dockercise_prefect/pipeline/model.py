@@ -160,6 +160,11 @@ class Stage:
         return Mount(StageVolume(self.name), target)
 
     @property
+    def all_variables(self) -> tuple[tuple[str, EnvSource], ...]:
+        """Its variables and those of its services, each with its source."""
+        return tuple(item for each in (self.env, *(service.env for service in self.services)) for item in each.items())
+
+    @property
     def all_mounts(self) -> tuple[Mount, ...]:
         """Its mounts and those of its services."""
         return (*self.mounts, *(mount for service in self.services for mount in service.mounts))
@@ -180,6 +185,9 @@ class Stage:
                 cpus=service.cpus,
                 memory=service.memory,
                 stop_grace=self.stop_grace,
+                when=self.when,
+                instance=self.instance and Instance(f"{self.instance.of}.{service.name}", self.instance.key),
+                each=self.each,
                 place=service.place or self.place,
             )
             for service in self.services
@@ -317,6 +325,23 @@ class Pipeline:
             raise KeyError(name)
         group = next(group for group in self.groups if name.startswith(f"{group.name}("))
         return group.member(name.removeprefix(f"{group.name}(").removesuffix(")"))
+
+    def container(self, name: StageName) -> Stage:
+        """The stage with this name, or the service, in the form of a stage. Both can be of a member of a group.
+
+        Raises:
+            KeyError: no stage and no service has that name.
+        """
+        if name in self.containers:
+            return self.containers[name]
+        if self.has(name):
+            return self.find(name)
+        owner, bracket, _ = name.rpartition(").")
+        services = self.find(f"{owner})").service_stages if bracket else ()
+        found = next((service for service in services if service.name == name), None)
+        if found is None:
+            raise KeyError(name)
+        return found
 
     def only(self, targets: Iterable[StageName]) -> Pipeline:
         """The targets and all that they need, in the same order; the whole pipeline if there are no targets.

@@ -19,6 +19,7 @@ class DifferenceKind(StrEnum):
     ALSO = "also"
     CODE = "code"
     IMAGE = "image"
+    SERVICE = "service"
     VARIABLE = "variable"
     OUTPUT = "output"
     VOLUME = "volume"
@@ -91,6 +92,9 @@ def differences(now: Ingredients, then: Ingredients, files: ChangedFiles | None 
     for folder in _different(now.code, then.code):
         yield _with_file((_FOLDER if folder else _CODE).of(folder, now.code, then.code), now.code, then.code, files.in_code)
     yield from _of_image(now.image, then.image)
+    for service in [*now.services, *(name for name in then.services if name not in now.services)]:
+        for found in _of_image(now.services.get(service), then.services.get(service)):
+            yield replace(found, kind=DifferenceKind.SERVICE, text=f"service {service}: {found.text}")
     yield from _compared(now.variables, then.variables, _VARIABLES)
     yield from _compared(now.outputs, then.outputs, _OUTPUTS)
     for stage in _different(now.volumes, then.volumes):

@@ -43,6 +43,7 @@ class Ingredients:
     Attributes:
         definition: for each key of the stage that says how it runs, its digest.
         image: its image; None for a stage without a container.
+        services: the images of its services, by their names.
         variables: for each variable that is set, the digest of its text. If the text is sensitive, this is a keyed hash.
         outputs: for each stage that it comes after, the digest of what that stage printed. A keyed hash if it is sensitive.
         volumes: for each stage whose volume it mounts or works on, the digest of the content.
@@ -61,6 +62,7 @@ class Ingredients:
     code: Mapping[str, str] = field(default_factory=dict)
     also: Mapping[str, str] = field(default_factory=dict)
     salt: str = ""
+    services: Mapping[str, UsedImage] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -69,16 +71,17 @@ class Ingredients:
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values, which `from_json` parses."""
-        image = self.image
+        services = {name: _image_to_json(image) for name, image in self.services.items()}
         return {
             "definition": dict(self.definition),
-            "image": None if image is None else {"ref": image.ref, "digest": image.digest, "platform": image.platform},
+            "image": None if self.image is None else _image_to_json(self.image),
             "variables": dict(self.variables),
             "outputs": dict(self.outputs),
             "volumes": dict(self.volumes),
             "code": dict(self.code),
             "also": dict(self.also),
             "salt": self.salt,
+            **({"services": services} if services else {}),  # only then, so that other keys stay as they were
         }
 
     @classmethod
@@ -92,7 +95,16 @@ class Ingredients:
 
     def _without_names(self) -> dict[str, Any]:
         """What counts. Another name of the same image makes no difference."""
-        return {**self.to_json(), "image": None if self.image is None else [self.image.digest, self.image.platform]}
+        services = {name: [image.digest, image.platform] for name, image in self.services.items()}
+        return {
+            **self.to_json(),
+            "image": None if self.image is None else [self.image.digest, self.image.platform],
+            **({"services": services} if services else {}),
+        }
+
+
+def _image_to_json(image: UsedImage) -> dict[str, str]:
+    return {"ref": image.ref, "digest": image.digest, "platform": image.platform}
 
 
 _INGREDIENTS = TypeAdapter(Ingredients)

@@ -43,9 +43,11 @@ class Surroundings:
         outputs: of all stages that have ended.
         volumes: of all stages that have ended and have a volume.
         code: of all folders of the code that stages use.
+        services: the images of its services, by their names. Variables of a service are among `variables`, as `service.NAME`.
     """
 
     image: UsedImage | None
+    services: Mapping[str, UsedImage] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     outputs: Mapping[StageName, str] = field(default_factory=dict)
     volumes: Mapping[StageName, str] = field(default_factory=dict)
@@ -70,6 +72,8 @@ def stage_ingredients(stage: Stage, known: Surroundings, salt: str = "") -> Ingr
     if any(folder not in known.code for folder in folders):
         return None
     meaning = {"name": stage.name, **meaning_of(stage)}
+    for service in meaning.get("services", {}).values():
+        del service["env"], service["image"]
     return Ingredients(
         definition={
             _KEYS.get(key, key): digest_of_json(value)
@@ -77,6 +81,7 @@ def stage_ingredients(stage: Stage, known: Surroundings, salt: str = "") -> Ingr
             if key not in WITHOUT_EFFECT and value is not None
         },
         image=known.image,
+        services=known.services,
         variables=known.variables,
         outputs={name: known.outputs[name] for name in needs},
         volumes={name: known.volumes[name] for name in volumes},

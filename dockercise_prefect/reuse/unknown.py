@@ -34,6 +34,7 @@ def fitted(now: Ingredients, then: Ingredients, same_image: Callable[[str, str],
     return replace(
         now,
         image=_fitted_image(now.image, then.image, same_image),
+        services={name: _fitted_service(image, then.services.get(name), same_image) for name, image in now.services.items()},
         variables=_fitted(now.variables, then.variables),
         outputs=_fitted(now.outputs, then.outputs),
         volumes=_fitted(now.volumes, then.volumes),
@@ -52,8 +53,10 @@ def assumptions(now: Ingredients, made_from: Ingredients) -> Iterator[str]:
         now: what an attempt would be made from, as far as it is known.
         made_from: the same, `fitted` to an earlier attempt.
     """
-    if now.image is not None and made_from.image is not None and now.image.digest != made_from.image.digest:
-        yield f"the image {now.image.ref} has not moved"
+    of_services = ((image, made_from.services[name]) for name, image in now.services.items())
+    for before, after in [(now.image, made_from.image), *of_services]:
+        if before is not None and after is not None and before.digest != after.digest:
+            yield f"the image {before.ref} has not moved"
     for name, digest in now.variables.items():
         if digest != UNKNOWN and is_unknown(digest) and made_from.variables[name] != digest:
             yield f"${name} is the same"
@@ -65,6 +68,10 @@ def _unknown(digests: Mapping[str, str]) -> Iterator[str]:
 
 def _fitted(now: Mapping[str, str], then: Mapping[str, str]) -> dict[str, str]:
     return {name: then.get(name, digest) if is_unknown(digest) else digest for name, digest in now.items()}
+
+
+def _fitted_service(now: UsedImage, then: UsedImage | None, same_image: Callable[[str, str], bool]) -> UsedImage:
+    return _fitted_image(now, then, same_image) or now
 
 
 def _fitted_image(now: UsedImage | None, then: UsedImage | None, same_image: Callable[[str, str], bool]) -> UsedImage | None:

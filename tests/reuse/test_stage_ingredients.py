@@ -20,6 +20,7 @@ from dockercise_prefect.pipeline import (
     Mount,
     Network,
     PullPolicy,
+    Service,
     Stage,
     StageVolume,
 )
@@ -53,6 +54,7 @@ CHANGES: dict[str, tuple[Any, str]] = {
     "sudo": (True, "it sets `sudo` now"),
     "entrypoint": (("tool",), "it sets `entrypoint` now"),
     "junit": (("*.xml",), "it sets `junit` now"),
+    "services": ((Service(name="db", image=ImageReference("postgres")),), "it sets `services` now"),
 }
 """For each attribute of a stage, another text, and what is said then."""
 

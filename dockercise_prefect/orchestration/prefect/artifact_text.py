@@ -14,7 +14,7 @@ from dockercise_prefect.results.places.place import shown
 from dockercise_prefect.results.reading.members import folded
 from dockercise_prefect.results.reading.timeline import critical_path
 from dockercise_prefect.results.reading.wording import MARKS, duration, shared_with, words
-from dockercise_prefect.results.record.file_names import volume_file
+from dockercise_prefect.results.record.file_names import PACKED, volume_file
 from dockercise_prefect.results.summary import RunSummary, StageSummary
 from dockercise_prefect.results.tests.stage_tests import StageTests
 from dockercise_prefect.status import StageStatus
@@ -108,7 +108,7 @@ def stage_text(  # noqa: PLR0917  everything that is shown of a stage
         ("attempts", str(summary.attempts) if summary.at_attempt else ""),
         ("message", _message(summary, pages)),
         ("image", code(summary.image_digest) if summary.image_digest else ""),
-        *((_PARTS[file.removeprefix(name)], _found(file, find) + notes.get(file, "")) for file in files),
+        *((_part(file.removeprefix(name)), _found(file, find) + notes.get(file, "")) for file in files),
     ]
     lines = [f"## {plain(name)}", "", *table(("state", _state(summary)), (row for row in rows if row[1]))]
     if tests is not None:
@@ -136,6 +136,11 @@ def _tests(tests: StageTests) -> Iterator[str]:
         yield from ("", f"And {more:,} more failed tests. All of them are in the record.")
     for note in tests.left_out:
         yield from ("", plain(note))
+
+
+def _part(ending: str) -> str:
+    """What a file of a stage is, by what follows the stage's name: `.db.log` is the log of the service `db`."""
+    return _PARTS.get(ending) or f"log of {ending.removesuffix(PACKED).removesuffix('.log').removeprefix('.')}"
 
 
 def run_headline(summary: RunSummary) -> str:

@@ -10,15 +10,16 @@ from dockercise_prefect.runtime.engine import Engine, ResolvedImage
 
 
 def images_on(engine: Engine, pipeline: Pipeline) -> dict[StageName, ResolvedImage]:
-    """The image of each stage that names one. Nothing is pulled: images that a run would pull are left out.
+    """The image of each stage and service that names one. Nothing is pulled: images that a run would pull are left out.
 
     Args:
         engine: the engine of the run.
         pipeline: the stages of the run.
     """
-    always = {stage.image for stage in pipeline if stage.pull is PullPolicy.ALWAYS}
+    containers = pipeline.containers.values()
+    always = {stage.image for stage in containers if stage.pull is PullPolicy.ALWAYS}
     found: dict[StageName, ResolvedImage] = {}
-    for stage in pipeline:
+    for stage in containers:
         if isinstance(stage.image, ImageReference) and stage.image not in always:
             with suppress(EngineError):
                 found[stage.name] = engine.resolve_image(

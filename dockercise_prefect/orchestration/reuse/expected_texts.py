@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 
-from dockercise_prefect.pipeline import HostVariable, Pipeline, Stage, StageName
+from dockercise_prefect.pipeline import EnvSource, HostVariable, Pipeline, Stage, StageName
 from dockercise_prefect.pipeline.run_context import OF_THE_OUTCOME, RunContext
 from dockercise_prefect.reuse.unknown import UNKNOWN_TEXT
 from dockercise_prefect.runtime.stage.environment import OutsideSource, VariableTexts, resolve_outside
@@ -36,7 +36,7 @@ def expected_texts(
     lenient = replace(pipeline, stages=[_lenient(stage) for stage in pipeline], digest=None)
     found = resolve_outside(lenient, sources).variables
     texts: dict[StageName, Mapping[str, str]] = {}
-    for stage in pipeline:
+    for stage in pipeline.containers.values():
         known = found[stage.name]
         missing = [
             name
@@ -49,5 +49,10 @@ def expected_texts(
 
 def _lenient(stage: Stage) -> Stage:
     """The same stage, with variables from outside that may be unset."""
-    outside = {name: replace(source, optional=True) for name, source in stage.env.items() if isinstance(source, HostVariable)}
-    return replace(stage, env={**stage.env, **outside})
+    services = tuple(replace(service, env=_optional(service.env)) for service in stage.services)
+    return replace(stage, env=_optional(stage.env), services=services)
+
+
+def _optional(env: Mapping[str, EnvSource]) -> dict[str, EnvSource]:
+    outside = {name: replace(source, optional=True) for name, source in env.items() if isinstance(source, HostVariable)}
+    return {**env, **outside}

@@ -83,14 +83,20 @@ class Known:
             return self._ingredients(stage, inputs)
 
     def _ingredients(self, stage: Stage, inputs: Inputs) -> Ingredients:
-        image = self.seen.image_of(stage)
         outputs = {name: self._output(name, inputs) for name in stage.needs}
+        services = dict(zip((service.name for service in stage.services), stage.service_stages, strict=True))
+        of_services = {
+            f"{name}.{variable}": digest
+            for name, one in services.items()
+            for variable, digest in self._variables(one, outputs).items()
+        }
         cache = stage.cache
         found = stage_ingredients(
             stage,
             Surroundings(
-                image=None if image is None else UsedImage(image.ref, image.digest, image.platform),
-                variables=self._variables(stage, outputs),
+                image=self._image(stage),
+                services={name: image for name, one in services.items() if (image := self._image(one)) is not None},
+                variables={**self._variables(stage, outputs), **of_services},
                 outputs=outputs,
                 volumes={name: _volume(name, inputs) for name in seen_volumes(stage)},
                 code={folder: self._folder(folder) for folder in seen_folders(stage)},
@@ -101,6 +107,10 @@ class Known:
         if found is None:
             raise UnknownError("not everything is known that it is made from")
         return found
+
+    def _image(self, stage: Stage) -> UsedImage | None:
+        image = self.seen.image_of(stage)
+        return None if image is None else UsedImage(image.ref, image.digest, image.platform)
 
     def _output(self, name: StageName, inputs: Inputs) -> str:
         if name not in inputs:

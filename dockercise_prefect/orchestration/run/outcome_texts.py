@@ -28,7 +28,7 @@ class OutcomeTexts:
     def of(self, stage: StageName) -> Mapping[str, str]:
         """See `Texts`."""
         texts = self.texts.of(stage)
-        if not self.pipeline.find(stage).when.cleans_up or texts.keys().isdisjoint(OF_THE_OUTCOME):
+        if not self.pipeline.container(stage).when.cleans_up or texts.keys().isdisjoint(OF_THE_OUTCOME):
             return texts
         ended = self.record.stages()
         to_blame = [one.name for one in self.pipeline if one.name in ended and ended[one.name].status.to_blame]

@@ -67,15 +67,24 @@ class PrefectView:
 
     def stage(self, stage: Stage, result: JobResult, tail: Sequence[str]) -> None:
         """Show a stage that is completely recorded (`stage_runner.Show`)."""
-        self._store.when_log_is_kept(stage.name, lambda log: self._show(stage, result, tail, log))
+        names = [stage.name, *(service.name for service in stage.service_stages)]
+        self._when_logs_are_kept(names, lambda logs: self._show(stage, result, tail, logs))
 
-    def _show(self, stage: Stage, result: JobResult, tail: Sequence[str], log: str | None) -> None:
+    def _when_logs_are_kept(self, names: Sequence[str], then: Callable[[list[str]], None], found: Sequence[str] = ()) -> None:
+        """Call `then` with the files of the logs, as far as they are stored."""
+        if not names:
+            then(list(found))
+            return
+        first, *others = names
+        self._store.when_log_is_kept(first, lambda log: self._when_logs_are_kept(others, then, [*found, log] if log else found))
+
+    def _show(self, stage: Stage, result: JobResult, tail: Sequence[str], logs: list[str]) -> None:
         output = result.stdout.file if result.stdout else None
         archive = result.volume.file if result.volume else None
         summary = self._record.stage(stage.name)
         tests = self._tests(stage.name, summary)
         report = None if tests is None else tests_file(stage.name)
-        files = [file for file in (log, output, archive, report, entry_file(stage.name)) if file]
+        files = [file for file in (*logs, output, archive, report, entry_file(stage.name)) if file]
         base = result.volume.base if result.volume else None
         text = stage_text(stage.name, summary, tail, files, self._find, base, tests=tests)
         self._artifacts.add(stage_key(self._pipeline.name, stage.name), stage_headline(summary), text, summary.task_run_id)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from dockercise_prefect.orchestration.run.events import Observer, StageOutput
 from dockercise_prefect.pipeline import StageName
 from dockercise_prefect.results.record.store import LogWriter
 from dockercise_prefect.runtime.files.lines import LineDecoder
-from dockercise_prefect.runtime.output_sink import Channel
+from dockercise_prefect.runtime.output_sink import Channel, OutputSink
 
 PrefectLogger: TypeAlias = "logging.Logger | logging.LoggerAdapter[Any]"
 
@@ -94,5 +94,32 @@ class StageLog:
         self._left -= 1 + len(line) // LONGEST_SHOWN
 
 
+class ServiceLogs:
+    """Stores the masked output of the services of a stage. Must be closed.
+
+    Args:
+        records: a writer for each service, by its name; empty for a stage whose output is sensitive. They are closed together
+            with this object.
+    """
+
+    def __init__(self, records: Mapping[str, LogWriter]) -> None:
+        self._records = records
+
+    def of(self, service: str) -> OutputSink:
+        """What gets the output of a service."""
+        record = self._records.get(service)
+        return silent if record is None else lambda _channel, chunk: record.write(chunk)
+
+    def begin(self, line: bytes) -> None:
+        """Begin an attempt with this line."""
+        for record in self._records.values():
+            record.write(line)
+
+    def close(self) -> None:
+        """All services have ended."""
+        for record in self._records.values():
+            record.close()
+
+
 def silent(_channel: Channel, _chunk: bytes) -> None:
-    """The sink for the output of a `noLog` stage."""
+    """The sink for the output of a `noLog` stage and its services."""

@@ -15,7 +15,7 @@ from dockercise_prefect.orchestration.run.options import RunOptions
 from dockercise_prefect.orchestration.run.outputs import RunOutputs
 from dockercise_prefect.orchestration.run.record import RunRecord
 from dockercise_prefect.orchestration.run.secrecy import Secrecy
-from dockercise_prefect.orchestration.run.stage_log import PrefectLogger, StageLog, silent
+from dockercise_prefect.orchestration.run.stage_log import PrefectLogger, ServiceLogs, StageLog, silent
 from dockercise_prefect.orchestration.scheduling.ports import NoReuse, Pausing, Reuse
 from dockercise_prefect.orchestration.scheduling.retrying import delay_before_retry
 from dockercise_prefect.pipeline import Stage, StageName
@@ -208,11 +208,11 @@ class StageRunner:
 
     def _run(self, stage: Stage, inputs: Inputs, pause: Pausing, task: CurrentTask) -> _Ran:
         if stage.no_log:
-            result, earlier = self._attempts(stage, inputs, pause, task, silent)
+            result, earlier = self._attempts(stage, inputs, pause, task, (silent, ServiceLogs({})))
             tail: Lines = []
         else:
-            with closing(self._log(stage, task.logger)) as log:
-                result, earlier = self._attempts(stage, inputs, pause, task, log)
+            with closing(self._service_logs(stage)) as beside, closing(self._log(stage, task.logger)) as log:
+                result, earlier = self._attempts(stage, inputs, pause, task, (log, beside))
             tail = log.tail
         _say_failure(result, task.logger)
         return _Ran(result, earlier, tail)
@@ -233,14 +233,18 @@ class StageRunner:
         return _Ran(result, (), [])
 
     def _attempts(
-        self, stage: Stage, inputs: Inputs, pause: Pausing, task: CurrentTask, log: OutputSink
+        self, stage: Stage, inputs: Inputs, pause: Pausing, task: CurrentTask, logs: tuple[OutputSink, ServiceLogs]
     ) -> tuple[JobResult, Sequence[AttemptSummary]]:
         """Make attempts until one succeeds or no more are allowed. The result is that of the last one."""
+        log, beside = logs
+        ports = replace(self._ports, beside=beside.of)
         earlier: list[AttemptSummary] = []
         for number in count(1):
             if stage.retries is not None and stage.retries.times:
-                log("stderr", f"[attempt {number} of at most {stage.retries.times + 1}]\n".encode())
-            result = self._secrecy.masked(self._workspace.run_stage(stage, inputs, self._ports, log, number))
+                line = f"[attempt {number} of at most {stage.retries.times + 1}]\n".encode()
+                log("stderr", line)
+                beside.begin(line)
+            result = self._secrecy.masked(self._workspace.run_stage(stage, inputs, ports, log, number))
             delay = delay_before_retry(stage, result)
             if delay is None:
                 break
@@ -253,6 +257,10 @@ class StageRunner:
             earlier.append(_summary(result))
             self._workspace.discard(result)
         return result, earlier
+
+    def _service_logs(self, stage: Stage) -> ServiceLogs:
+        names = (service.name for service in stage.services)
+        return ServiceLogs(dict(zip(names, map(self._record.log, stage.service_stages), strict=True)))
 
     def _log(self, stage: Stage, logger: PrefectLogger) -> StageLog:
         return StageLog(

@@ -38,22 +38,28 @@ def as_stored(run: RecordedRun, stages: Sequence[StageName]) -> Iterator[Part]:
 
 
 def as_printed(
-    run: RecordedRun, stages: Sequence[StageName], needs: Mapping[StageName, Sequence[StageName]], pause: Callable[[], None]
+    run: RecordedRun,
+    stages: Sequence[StageName],
+    needs: Mapping[StageName, Sequence[StageName]],
+    pause: Callable[[], None],
+    owners: Mapping[str, StageName] | None = None,
 ) -> Iterator[Part]:
     """The logs as they grow, until all stages or the run have ended.
 
     Args:
         run: a run that is still running.
-        stages: the stages whose logs are read.
+        stages: the stages whose logs are read, or services, as `<stage>.<service>`.
         needs: for each stage, the stages that it runs after. Its log is not read before those among `stages` have ended.
         pause: called between two checks.
+        owners: the stage of each service. Its log ends with the stage.
     """
+    owners = owners or {}
     logs = {stage: _Log(run, stage) for stage in stages}
     while logs:
         over = run.is_over()  # checked first, so that output from before the end is read in the same pass
-        due = list(logs) if over else [stage for stage in logs if logs.keys().isdisjoint(needs[stage])]
+        due = list(logs) if over else [stage for stage in logs if logs.keys().isdisjoint(needs.get(stage, ()))]
         for stage in due:
-            ended = over or _has_ended(run, stage)
+            ended = over or _has_ended(run, owners.get(stage, stage))
             yield from logs[stage].rest(ended=ended)
             if ended:
                 del logs[stage]

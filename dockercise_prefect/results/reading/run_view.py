@@ -47,6 +47,15 @@ class RunView:
         """See `timeline.critical_path`. If the run has not ended, the path so far."""
         return critical_path(self.needs, self.stages)
 
+    def logged_by(self, log: str) -> Stage:
+        """The stage that a log belongs to: the log has its name, or that of a service, `<stage>.<service>`.
+
+        Raises:
+            UsageError: the run has no such log.
+        """
+        owners = (stage for stage in self.pipeline if any(service.name == log for service in stage.service_stages))
+        return next(owners, None) or self.stage(log)
+
     def stage(self, name: StageName) -> Stage:
         """A stage of the run.
 

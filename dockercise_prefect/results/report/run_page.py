@@ -256,7 +256,8 @@ def _entry(
     source: Source, stage: Stage, summary: StageSummary, clock: _Clock | None, longest: int, *, is_critical: bool
 ) -> _Entry:
     kept = source.entry(stage.name)
-    files = [name for name in _files(stage.name) if name in source.names]
+    logs = [file for service in stage.service_stages for file in (packed_log(service.name), plain_log(service.name))]
+    files = [name for name in (*_files(stage.name), *logs) if name in source.names]
     lines = (summary.message or "").strip().splitlines()
     tests = source.tests(stage.name)
     return _Entry(

@@ -64,7 +64,7 @@ class OwnNetworks:
         """
         network = self.labels.name(stage.name)
         names = {service.name: (service.name,) for service in stage.services}
-        aliases = (stage.name,) if _HOST_NAME.fullmatch(stage.name) else ()
+        aliases = (stage.written_name,) if _HOST_NAME.fullmatch(stage.written_name) else ()
         self.engine.create_network(network, self.labels.of_run() | attempt_labels(stage.name, attempt))
         slots: list[Slot] = []
         try:

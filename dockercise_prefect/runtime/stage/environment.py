@@ -71,7 +71,7 @@ class VariableTexts:
 
     def of(self, stage: StageName) -> Mapping[str, str]:
         """All texts of one stage, by the names of the variables in its container."""
-        known = self.pipeline.containers.get(stage) or self.pipeline.find(stage)
+        known = self.pipeline.container(stage)
         written = {name: source.text for name, source in known.env.items() if isinstance(source, LiteralValue)}
         line = {EACH_VARIABLE: self.lines[stage]} if stage in self.lines else {}
         return {**written, **self.outside.get(known.declared_name, {}), **line}

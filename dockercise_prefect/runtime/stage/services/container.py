@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from dockercise_prefect.errors import DockerciseError, EngineError
 from dockercise_prefect.runtime.cleanup.labels import Labels
 from dockercise_prefect.runtime.engine import ContainerSpec, ContainerVanishedError, ExitState
 from dockercise_prefect.runtime.files.volumes import Volumes
-from dockercise_prefect.runtime.stage.boot import SHELL, Launch, booted, input_block, launch
+from dockercise_prefect.runtime.stage.boot import SHELL, Launch, launch, launch_program
 from dockercise_prefect.runtime.stage.capture import Capture
 from dockercise_prefect.runtime.stage.job import Job, ServiceJob
 from dockercise_prefect.runtime.stage.ports import Ports
@@ -208,14 +207,9 @@ class ServiceContainer:
             if not self.has_check:
                 return True
             command = (SHELL, "-e", "-c", ready.run) if ready.run is not None else self._service.image.health_check
-            marker = secrets.token_hex(16)
-            unseen = self._variables.unseen
             # The engine gives a command only the variables that are stored.
-            executed = (
-                engine.execute(container, booted(command, marker), input_block(unseen, marker))
-                if unseen
-                else engine.execute(container, command, None)
-            )
+            check = launch_program(command, self._variables.unseen)
+            executed = engine.execute(container, check.command, check.stdin)
         except EngineError as error:  # it may have just ended, which is seen where it is run
             self._check = error.message
             return False
