@@ -22,6 +22,7 @@ from dockercise_prefect.compiler.reading import (
     scripts,
     secret_files,
     secrets,
+    services,
     switches,
     values,
     variables,
@@ -98,6 +99,7 @@ OWN: Mapping[str, Key] = {
     ),
     "on": Key(names.REFERENCE, "Work in a private copy of that stage's volume, or of `code`."),
     "secrets": Key(secret_files.SCHEMA, "Variables from outside as files, for the stage's user alone: `NAME: {file: /path}`."),
+    "services": Key(services.SCHEMA, "Containers beside the stage, by host name: an image, or `{img, env, run, ready, …}`."),
     "after": Key(one_or_many(names.REFERENCE), "Run after these stages."),
     "if": Key(one_or_many(names.REFERENCE), "Run only if each of these stages ended with exit code 0."),
     "unless": Key(one_or_many(names.REFERENCE), "Run only if each of these stages ended with another exit code than 0."),
@@ -148,6 +150,10 @@ META: Mapping[str, Described] = {
 """Keys of `meta`."""
 
 OF_A_CONTAINER = frozenset(SETTINGS) - {"noLog", "triggers", "when"}
+EXPANDED = frozenset({"build", "cpus", "dir", "img", "memory", "platform", "services", "timeout", "user", "vol"})
+"""Keys of a stage with `matrix` in which `$NAME` and `${NAME}` stand for the values of its variables."""
+
+OF_A_CONTAINER = frozenset(SETTINGS) - {"noLog", "triggers", "when"} | {"services"}
 """Keys without effect if nothing is run and nothing is built."""
 
 OF_A_SCRIPT = OF_A_CONTAINER - {"cache", "network", "platform", "pull", "retries", "stopGrace", "timeout"} | {
@@ -159,7 +165,6 @@ OF_A_SCRIPT = OF_A_CONTAINER - {"cache", "network", "platform", "pull", "retries
 """Keys without effect if an image is built and nothing is run in it."""
 
 LATER_IN_STAGES: Mapping[str, str] = {
-    "services": "start the service in the background in the script, or pass the address of a running service in `env`",
     "approve": "run the stages up to here first, and the others in a second run",
     "concurrency": "`dockercise run --jobs N` sets how many stages run at once",
     "artifacts": "what a stage leaves in `$OUT` is kept, and `vol: STAGE` gives it to another stage",

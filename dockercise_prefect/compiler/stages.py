@@ -15,6 +15,7 @@ from dockercise_prefect.compiler.reading.mounts import Mounts
 from dockercise_prefect.compiler.reading.names import stage_name_problem
 from dockercise_prefect.compiler.reading.scripts import arguments, script
 from dockercise_prefect.compiler.reading.secret_files import read_secret_files
+from dockercise_prefect.compiler.reading.services import NOTHING, Services
 from dockercise_prefect.compiler.reading.values import Field, Script, boolean, image, text, texts
 from dockercise_prefect.compiler.reading.variables import NO_VARIABLES, Variable, Variables, with_axes
 from dockercise_prefect.compiler.spelling.key_checks import check_keys
@@ -49,6 +50,7 @@ class StageReader:
         self._names = names
         self._variables = variables
         self._builds = Builds(names, variables)
+        self._services = Services(names, variables)
         self._findings = findings
 
     def read(
@@ -88,6 +90,11 @@ class StageReader:
         env = with_axes(name, self._env(name, fields, placed_build), axes, self._findings)
         if "secrets" in fields:
             env = {**env, **read_secret_files(written_name, fields["secrets"], self._variables, mounts)}
+        starts_container = img is not None or (build is not None and "run" in fields)
+        beside = NOTHING
+        if "services" in fields and starts_container:
+            beside = self._services.read(name, written_name, fields["services"], settings.get("network"))
+            settings["services"] = beside.services
         edges = [
             *(edge for key in _ORDERING if key in fields for edge in self._later(name, key, fields[key])),
             *env_edges(env.values()),
@@ -95,6 +102,7 @@ class StageReader:
             *volume_edges(mounts),
             *(self._on(name, fields["on"]) if "on" in fields else ()),
             *image_edges(settings["image"], img),
+            *beside.edges,
         ]
         members = read_each(fields["each"], self._names) if "each" in fields else None
         if members is not None:
@@ -110,7 +118,7 @@ class StageReader:
             on=self._origin(fields.get("on")),
             edges=edges,
             settings=settings,
-            starts_container=img is not None or (build is not None and "run" in fields),
+            starts_container=starts_container,
             leaves_image=img is not None or build is not None,
             implicit=_is_script(settings) and self._implicit(fields.get("implicit")),
             dir_place=self._dir_place(by_key),

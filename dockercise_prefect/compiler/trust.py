@@ -15,6 +15,9 @@ from dockercise_prefect.quantities import MIN_DURATION, shown_bytes, shown_secon
 _ROOT = re.compile(r"(?:root|[+-]?0+)?(?::.*)?", re.DOTALL)
 """What the engine reads as user 0 in every image. It reads a sign as part of the number, and an empty name as 0."""
 
+MOST_SERVICES = 8
+"""How many services a stage may have. Each has the limits of a stage."""
+
 _Refusal: TypeAlias = tuple[Code, str, str]
 """The code, what the stage does (its name comes before it), and what to do next."""
 
@@ -44,7 +47,7 @@ def restrained(pipeline: Pipeline, limits: Limits) -> Pipeline:
         limits: the limits that a stage gets, and the highest that it may set.
 
     Raises:
-        DefinitionError: something is refused (DK070 to DK076, and DK078); the error holds every refusal.
+        DefinitionError: something is refused (DK063, DK070 to DK076, and DK078); the error holds every refusal.
     """
     findings = Findings()
     if len(pipeline) > limits.stages:
@@ -54,7 +57,7 @@ def restrained(pipeline: Pipeline, limits: Limits) -> Pipeline:
         )
         hint = "run fewer stages by naming targets, or ask the operator to raise DOCKERCISE_UNTRUSTED_STAGES"
         findings.error(Code.TOO_MANY_STAGES, message, first.place, hint=hint)
-    for stage in pipeline:
+    for stage in pipeline.containers.values():
         for code, what, hint in _refusals(stage, limits):
             findings.error(code, f"not trusted: {stage.name} {what}", stage.place, hint=hint)
     if pipeline.cleanup_grace > max(limits.timeout, CLEANUP_GRACE):
@@ -77,7 +80,7 @@ def guarded(pipeline: Pipeline) -> Pipeline:
         DefinitionError: a stage does (DK070, DK072); the error holds every refusal.
     """
     findings = Findings()
-    for stage in pipeline:
+    for stage in pipeline.containers.values():
         for code, what, hint in (*_host_paths(stage), *_host_network(stage)):
             findings.error(code, f"not allowed on this machine: {stage.name} {what}", stage.place, hint=hint)
     if findings.failed:
@@ -105,6 +108,14 @@ def _limited(stage: Stage, limits: Limits) -> Stage:
         cpus=limits.cpus if stage.cpus is None else stage.cpus,
         memory=limits.memory if stage.memory is None else stage.memory,
         timeout=_share(stage, limits) if stage.timeout is None else stage.timeout,
+        services=tuple(
+            replace(
+                service,
+                cpus=limits.cpus if service.cpus is None else service.cpus,
+                memory=limits.memory if service.memory is None else service.memory,
+            )
+            for service in stage.services
+        ),
     )
 
 
@@ -131,6 +142,9 @@ def _refusals(stage: Stage, limits: Limits) -> Iterator[_Refusal]:
     if stage.sudo:
         hint = "remove `sudo`, and use an image that has what the script installs, or whose user may do it"
         yield Code.GAINS_RIGHTS, "lets programs gain rights that its user does not have (`sudo: true`)", hint
+    if len(stage.services) > MOST_SERVICES:
+        what = f"has {len(stage.services)} services, but the limit is {MOST_SERVICES}"
+        yield Code.TOO_MANY_SERVICES, what, "start several programs in one service"
     if stage.build is not None:
         hint = "use an image from a registry: the engine builds with the network of its own machine (`ADD` with an address)"
         yield Code.BUILDS_IMAGE, "builds an image", hint

@@ -9,6 +9,7 @@ from dockercise_prefect.emit.identifiers import stage_identifiers
 from dockercise_prefect.emit.lifecycle import functions_of, run_arguments, stage_arguments
 from dockercise_prefect.emit.literals import one_line, text_literal
 from dockercise_prefect.emit.parameters import declared_parameter
+from dockercise_prefect.emit.services import services_argument
 from dockercise_prefect.pipeline import (
     CODE,
     Build,
@@ -132,6 +133,9 @@ class Declarations:
         yield from stage_arguments(stage)
         if stage.sudo:
             yield "sudo", "True"
+        if stage.services:
+            self._used.add("service")
+            yield "services", services_argument(stage.services, self._image, self._source, self._mount)
 
     def _list(self, name: str, items: Sequence[str]) -> Iterator[tuple[str, str]]:
         if items:

@@ -114,6 +114,10 @@ def _facts(stage: Stage, sensitive: str | None) -> Iterator[tuple[str, str]]:
     for variable, source in stage.env.items():
         what = "a secret file: " if is_secret_file(variable) else ""
         yield "file" if what else "variable", f"{variable}, {what}{_source(source)}"
+    for service in stage.service_stages:
+        env = service.env.items()
+        yield from (("variable", f"{variable} of {service.name}, {_source(source)}") for variable, source in env)
+        yield from (("mount", f"{mount_of(mount)} in {service.name}") for mount in service.mounts)
     if stage.joins_only:
         yield "value", f"the variable {stage.name} from --env, --env-file or the run's `env`, else empty"
     yield from settings_of(stage)

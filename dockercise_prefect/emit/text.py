@@ -8,6 +8,7 @@ from dockercise_prefect.emit.lifecycle import run_in_words, stage_in_words
 from dockercise_prefect.emit.literals import one_line
 from dockercise_prefect.emit.parameters import listed_parameters
 from dockercise_prefect.emit.request import Request
+from dockercise_prefect.emit.services import services_in_words
 from dockercise_prefect.pipeline import (
     CODE,
     Build,
@@ -99,6 +100,7 @@ def _limits_and_rights_of(stage: Stage) -> Iterator[tuple[str, str]]:
     if stage.memory is not None:
         yield "memory", f"{stage.memory:,} bytes"
     yield from stage_in_words(stage)
+    yield from services_in_words(stage.services, image_of)
     if stage.sudo:
         yield "sudo", "programs may gain rights that its user does not have"
 

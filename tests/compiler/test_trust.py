@@ -20,6 +20,7 @@ from dockercise_prefect.pipeline import (
     built_from,
     code,
     engine_volume,
+    service,
     stage,
 )
 from tests.compiler.sources import compiled
@@ -59,6 +60,54 @@ def test_what_is_refused_has_a_place_and_a_hint(keys: str, code: str, said: str)
     assert (finding.code, finding.message) == (code, f"not trusted: {said}")
     assert finding.place == Place("p.dockercise.yaml", 2, 1)
     assert finding.hint
+
+
+@pytest.mark.parametrize(
+    ("keys", "code", "said"),
+    [
+        ("vol: '/etc:/mnt'", "DK070", "a.db mounts `/etc` from the engine's machine"),
+        ("vol: 'cache:/mnt'", "DK071", "a.db mounts `cache`, a volume of the engine that may belong to someone else"),
+        ("user: root", "DK073", "a.db runs as root (`user: root`)"),
+        ("cpus: 2.5", "DK075", "a.db sets `cpus: 2.5`, but the limit is 2"),
+        ("memory: 2049m", "DK075", "a.db sets `memory: 2049m`, but the limit is 2g"),
+    ],
+)
+def test_what_is_refused_in_a_service(keys: str, code: str, said: str) -> None:
+    """A service is refused what a stage is refused, with its own place."""
+    (finding,) = refusals(compiled(p=f"a:\n  img: x\n  services:\n    db: {{img: y, {keys}}}\n"))
+
+    assert (finding.code, finding.message) == (code, f"not trusted: {said}")
+    assert finding.place == Place("p.dockercise.yaml", 4, 5)
+
+
+def test_services_are_counted() -> None:
+    """A stage may have eight services, and not nine."""
+    eight = [service(f"s{number}", "x") for number in range(8)]
+    too_many = Pipeline("p", [stage("a", image="x", services=[*eight, service("more", "x")])])
+
+    assert restrained(Pipeline("p", [stage("a", image="x", services=eight)]), LIMITS)
+    assert [finding.code for finding in refusals(too_many)] == ["DK063"]
+
+
+def test_services_get_the_limits_of_a_stage() -> None:
+    """A service has the limits that it does not set itself."""
+    pipeline = Pipeline(
+        "p", [stage("a", image="x", services=[service("db", "y"), service("web", "y", cpus=0.5, memory=10**8)])]
+    )
+
+    found = restrained(pipeline, LIMITS).by_name["a"].services
+
+    assert [(each.cpus, each.memory) for each in found] == [(2, 2 << 30), (0.5, 10**8)]
+
+
+def test_services_cannot_reach_a_guarded_machine() -> None:
+    """On a guarded machine, a service cannot mount its folders either."""
+    pipeline = Pipeline("p", [stage("a", image="x", services=[service("db", "y", volumes=[bind("/etc", "/mnt")])])])
+
+    with pytest.raises(DefinitionError) as caught:
+        guarded(pipeline)
+
+    assert [finding.code for finding in caught.value.diagnostics] == ["DK070"]
 
 
 @pytest.mark.parametrize("keys", ["build: app", "build: {context: /b/app, target: x}, run: make"])

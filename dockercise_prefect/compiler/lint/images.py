@@ -27,8 +27,20 @@ def image_without_tag(subject: Subject) -> Iterator[Diagnostic]:
                 Code.IMAGE_WITHOUT_TAG,
                 f"{written.owner}: the image `{stage.image.ref}` has no tag, so it can change from run to run",
                 written.node.place,
-                hint=f"name a version, `{stage.image.ref}:…`, or write `{stage.image.ref}:latest` if you mean that",
+                hint=_name_a_version(stage.image.ref),
             )
+    for service in (service for stage in subject.pipeline for service in stage.service_stages):
+        if isinstance(service.image, ImageReference) and not _repository(service.image.ref)[1]:
+            yield warning(
+                Code.IMAGE_WITHOUT_TAG,
+                f"{service.name}: the image `{service.image.ref}` has no tag, so it can change from run to run",
+                service.place,
+                hint=_name_a_version(service.image.ref),
+            )
+
+
+def _name_a_version(ref: str) -> str:
+    return f"name a version, `{ref}:…`, or write `{ref}:latest` if you mean that"
 
 
 def hides_image(subject: Subject) -> Iterator[Diagnostic]:

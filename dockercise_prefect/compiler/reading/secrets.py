@@ -45,7 +45,7 @@ def silenced(stages: Mapping[StageName, Stage], secrets: Collection[str]) -> dic
     sources |= {
         name
         for stage in stages.values()
-        for variable, source in stage.env.items()
+        for variable, source in stage.all_variables
         if folded(variable) in secrets
         for name in stages_of(source)
     }
@@ -57,7 +57,8 @@ def silenced(stages: Mapping[StageName, Stage], secrets: Collection[str]) -> dic
 
 def report_unknown(secrets: Mapping[str, Place], stages: Mapping[StageName, Stage], findings: Findings) -> None:
     """DK043: a name in `meta.secrets` is not a variable of any stage."""
-    known = {folded(name) for name in stages} | {folded(variable) for stage in stages.values() for variable in stage.env}
+    variables = {folded(variable) for stage in stages.values() for variable, _ in stage.all_variables}
+    known = {folded(name) for name in stages} | variables
     for secret, place in secrets.items():
         if secret not in known:
             meant = did_you_mean(secret, sorted(known))

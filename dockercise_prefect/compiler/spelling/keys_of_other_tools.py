@@ -86,7 +86,7 @@ _HINTS: Mapping[str, str] = {
     "<<": "write `<<` without quotes: in quotes it is an ordinary key and merges nothing",
     "tags": "only a pipeline has tags: `meta: {tags: …}`",
     "checkout": "`vol: code` mounts the code, `on: code` works in a copy of it",
-    "ports": "ports are not published; a script can reach the services that it starts at 127.0.0.1",
+    "ports": "ports are not published: a stage reaches every port of its services by their names, as in `db:5432`",
     "outputs": "what a stage prints is its value (`env: STAGE`), and what it leaves in `$OUT` are its files (`vol: STAGE`)",
     "privileged": "privileged stages are not supported",
     **dict.fromkeys(
