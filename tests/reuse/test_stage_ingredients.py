@@ -26,7 +26,7 @@ from dockercise_prefect.pipeline import (
 )
 from dockercise_prefect.pipeline.lifecycle import Retries, RunsOn, When
 from dockercise_prefect.reuse.difference import differences
-from dockercise_prefect.reuse.ingredients import UsedImage
+from dockercise_prefect.reuse.ingredients import Ingredients, UsedImage
 from dockercise_prefect.reuse.stage_ingredients import Surroundings, stage_ingredients
 
 STAGE = Stage(name="test", image=ImageReference("busybox"), run="make test")
@@ -132,3 +132,31 @@ def test_without_all_of_them_there_is_no_key(missing: str) -> None:
     assert stage_ingredients(stage, KNOWN) is not None
     without: dict[str, Any] = {missing: {}}
     assert stage_ingredients(stage, replace(KNOWN, **without)) is None
+
+
+def test_the_images_of_services_count() -> None:
+    """A moved image of a service is another key, and the difference names the service; another reference of it is not."""
+    services = (Service(name="db", image=ImageReference("postgres")),)
+    stage = replace(STAGE, services=services)
+    then = stage_ingredients(stage, replace(KNOWN, services={"db": UsedImage("postgres", "1")}))
+    moved = stage_ingredients(stage, replace(KNOWN, services={"db": UsedImage("postgres", "2")}))
+    renamed = stage_ingredients(stage, replace(KNOWN, services={"db": UsedImage("docker.io/library/postgres", "1")}))
+
+    assert then is not None
+    assert moved is not None
+    assert renamed is not None
+    assert [each.text for each in differences(moved, then)] == ["service db: image postgres moved"]
+    assert (moved.key == then.key, renamed.key == then.key) == (False, True)
+    assert Ingredients.from_json(then.to_json()) == then
+
+
+def test_texts_in_services_are_no_part_of_the_definition() -> None:
+    """The text of a service's variable counts by its digest alone, which may be keyed."""
+    one, other = (
+        stage_ingredients(
+            replace(STAGE, services=(Service(name="db", image=ImageReference("x"), env={"A": LiteralValue(text)}),)), KNOWN
+        )
+        for text in ("1", "2")
+    )
+
+    assert one == other

@@ -139,7 +139,7 @@ def _alone(stage: Stage, lost: Mapping[str, str]) -> Stage:
 
 def _mounted(stage: Stage) -> Iterator[StageName]:
     """The stages whose volumes a stage mounts, copies or builds from."""
-    for mount in stage.mounts:
+    for mount in stage.all_mounts:
         if isinstance(mount.source, StageVolume):
             yield mount.source.stage
     if stage.on in stage.needs:

@@ -23,7 +23,7 @@ from dockercise_prefect.status import RunStatus
 def found_again(
     plan: Plan, options: RunOptions, view: RunView, notify: Callable[[str], None]
 ) -> Mapping[StageName, Mapping[str, str]]:
-    """For each stage of a plan, its variables from outside.
+    """For each stage of a plan and each of its services, its variables from outside.
 
     Prefect is asked, and its local server started, only for variables that are nowhere else.
 
@@ -43,7 +43,7 @@ def found_again(
         sources = list(_sources(options, stack, notify))
         alone = [_without(stage, plan.lost[stage.name]) for stage in plan.stages]
         found = resolve_outside(Pipeline("shell", [replace(stage, depends_on=()) for stage in alone]), sources).variables
-    texts = {stage.name: {**found[stage.name], **given[stage.name]} for stage in plan.stages}
+    texts = {name: {**variables, **given.get(name, {})} for name, variables in found.items()}
     if plan.stage.when.cleans_up:
         own = texts[plan.stage.name]
         own |= {name: text for name, text in _outcome(view, plan.stage).items() if name in own}

@@ -144,6 +144,13 @@ def test_images_without_a_tag(image: str) -> None:
     assert lint_codes(f"a: {{img: '{image}'}}\n") == ["DK104"]
 
 
+def test_an_image_of_a_service_without_a_tag() -> None:
+    """An image of a service without a tag is found at the service; one with a tag is not."""
+    text = "a:\n  img: x:1\n  services:\n    db: postgres\n    cache: redis:7\n"
+
+    assert _places(text) == [("DK104", 4, 5)]
+
+
 def test_an_inherited_image_is_found_once() -> None:
     """DK104: an image in `meta.defaults`, or behind an anchor, is one finding at the place where it is written."""
     text = "meta: {defaults: {img: x}}\nx-y: &y {img: y}\na: {}\nb: {}\nc: {<<: *y}\nd: {<<: *y}\ne: {img: a}\n"
