@@ -12,6 +12,7 @@ from typing import Any
 from dockercise_prefect.compiler.reading import (
     builds,
     caching,
+    each,
     entrypoint,
     lifecycle,
     matrices,
@@ -101,6 +102,7 @@ OWN: Mapping[str, Key] = {
     "secrets": Key(secret_files.SCHEMA, "Variables from outside as files, for the stage's user alone: `NAME: {file: /path}`."),
     "services": Key(services.SCHEMA, "Containers beside the stage, by host name: an image, or `{img, env, run, ready, …}`."),
     "after": Key(one_or_many(names.REFERENCE), "Run after these stages."),
+    "each": Key(each.SCHEMA, "A stage, or `{stage, limit}`: run one member for each line it printed; `$EACH` is the line."),
     "if": Key(one_or_many(names.REFERENCE), "Run only if each of these stages ended with exit code 0."),
     "unless": Key(one_or_many(names.REFERENCE), "Run only if each of these stages ended with another exit code than 0."),
     "implicit": Key(values.boolean.schema, "`false`: infer nothing from this script. Overrides `meta.implicit`."),

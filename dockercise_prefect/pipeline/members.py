@@ -50,6 +50,14 @@ def seeing_members(stage: Stage, members: Mapping[StageName, Sequence[Stage]]) -
         stage,
         env={name: _values(source, members) for name, source in stage.env.items()},
         mounts=tuple(seen for mount in stage.mounts for seen in _mounts(mount, members)),
+        services=tuple(
+            replace(
+                service,
+                env={name: _values(source, members) for name, source in service.env.items()},
+                mounts=tuple(seen for mount in service.mounts for seen in _mounts(mount, members)),
+            )
+            for service in stage.services
+        ),
         depends_on=tuple(seen for edge in stage.depends_on for seen in _edges(edge, members)),
     )
 

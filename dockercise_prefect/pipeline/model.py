@@ -186,12 +186,18 @@ class Stage:
                 memory=service.memory,
                 stop_grace=self.stop_grace,
                 when=self.when,
-                instance=self.instance and Instance(f"{self.instance.of}.{service.name}", self.instance.key),
                 each=self.each,
+                instance=self._instance_of(service.name),
                 place=service.place or self.place,
             )
             for service in self.services
         )
+
+    def _instance_of(self, service: str) -> Instance | None:
+        """Of a member, its service belongs to the service of the group. In a matrix, each instance has its own."""
+        if self.each is None or self.instance is None:
+            return None
+        return replace(self.instance, of=f"{self.instance.of}.{service}")
 
     @property
     def needs(self) -> tuple[StageName, ...]:
@@ -314,17 +320,21 @@ class Pipeline:
         return name in self.by_name or any(name.startswith(f"{group.name}(") and name.endswith(")") for group in self.groups)
 
     def find(self, name: StageName) -> Stage:
-        """The stage with this name. It can be a member of a group, although members are not in the pipeline.
+        """The stage with this name. It can be a member of a group, although members are not in the pipeline, or a service.
 
         Raises:
             KeyError: no stage has that name, and no group can have a member of that name.
         """
-        if name in self.by_name:
-            return self.by_name[name]
-        if not self.has(name):
-            raise KeyError(name)
-        group = next(group for group in self.groups if name.startswith(f"{group.name}("))
-        return group.member(name.removeprefix(f"{group.name}(").removesuffix(")"))
+        if name in self.containers:
+            return self.containers[name]
+        for group in self.groups:
+            if name.startswith(f"{group.name}("):
+                key, _, _ = name.removeprefix(f"{group.name}(").rpartition(")")
+                member = group.member(key)
+                found = next((each for each in (member, *member.service_stages) if each.name == name), None)
+                if found is not None:
+                    return found
+        raise KeyError(name)
 
     def container(self, name: StageName) -> Stage:
         """The stage with this name, or the service, in the form of a stage. Both can be of a member of a group.
