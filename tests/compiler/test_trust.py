@@ -132,6 +132,17 @@ def test_other_users_are_not(user: str | None) -> None:
     assert restrained(pipeline, LIMITS).by_name["a"].user == user
 
 
+def test_members_count_as_stages() -> None:
+    """The members of all groups together are at most as many as stages are left below the limit, and at least one each."""
+    pipeline = compiled(p="a: {img: x}\nb: {img: x, each: a}\nc: {img: x, each: a}\n")
+
+    (_, *few) = restrained(pipeline, LIMITS)
+    (_, *more) = restrained(pipeline, replace(LIMITS, stages=22))
+
+    assert [group.each and group.each.most for group in few] == [1, 1]
+    assert [group.each and group.each.most for group in more] == [10, 10]
+
+
 def test_defaults_of_meta_are_judged_where_they_act() -> None:
     """A key of `meta.defaults` is refused for every stage that has it."""
     found = refusals(compiled(p="meta: {network: host, defaults: {memory: 4g}}\na: {img: x}\nb: {img: x, network: none}\n"))
