@@ -37,13 +37,6 @@ def _check_group(draft: Draft, findings: Findings) -> None:
             draft.each_place,
             hint="add `img: …`, or remove `each`",
         )
-    if draft.instance is not None:
-        findings.error(
-            Code.NO_MEMBERS,
-            f"{draft.written_name}: `matrix` and `each` cannot be in one stage",
-            draft.each_place,
-            hint="let one stage print a line for each combination, and keep `each`",
-        )
     own = draft.env.get(EACH_VARIABLE)
     if own is not None:
         findings.error(

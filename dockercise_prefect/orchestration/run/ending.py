@@ -20,7 +20,7 @@ from dockercise_prefect.orchestration.prefect.log_spool import LogSpool
 from dockercise_prefect.orchestration.run.events import RunEnded, Waiting
 from dockercise_prefect.orchestration.run.execution import Executed
 from dockercise_prefect.orchestration.run.failure import NEVER_STARTED, RunFailedError, headline
-from dockercise_prefect.orchestration.run.phases import Opened, Started
+from dockercise_prefect.orchestration.run.phases import Opened, Resolved, Started
 from dockercise_prefect.orchestration.run.report import report
 from dockercise_prefect.pipeline.members import with_members
 from dockercise_prefect.results.record.endings import WithEndings, end_elsewhere
@@ -198,7 +198,9 @@ class Ending:
         run = self._run
         record = run.record if isinstance(run, Opened) else None
         known = record.stages() if record else {}
-        stages = {stage.name: known.get(stage.name, NEVER_STARTED) for stage in with_members(run.pipeline, known)}
+        in_order = [name for name in run.lines if name in known] if isinstance(run, Resolved) else []  # as their lines are
+        names = dict.fromkeys([*in_order, *known])
+        stages = {stage.name: known.get(stage.name, NEVER_STARTED) for stage in with_members(run.pipeline, names)}
         if record and record.storage_error:
             self._cause = self._cause or StorageError(record.storage_error)
         return RunSummary(
