@@ -24,6 +24,7 @@ _COMMANDS = {
     "run": Entry("dockercise_prefect.cli.run:run", "Run the pipeline now, in containers.", holds=True),
     "watch": Entry("dockercise_prefect.cli.watch:watch", "Run the pipeline, and again whenever its code changes."),
     "cancel": Entry("dockercise_prefect.cli.cancel:cancel", "Cancel a run, wherever it runs."),
+    "approve": Entry("dockercise_prefect.cli.approve:approve", "Answer a run that waits for an approval."),
     "register": Entry("dockercise_prefect.cli.register:register", "Register a repository as a Prefect deployment."),
     "login": Entry("dockercise_prefect.cli.login:login", "Log in with your GitHub account."),
     "logout": Entry("dockercise_prefect.cli.login:logout", "Remove your login to GitHub from this machine."),

@@ -104,7 +104,8 @@ def run(  # noqa: PLR0917  click gives each option as an argument
         summary, failure = _run(pipeline, folder, targets, how, options, files)
     if as_json:
         _tell(sys.stdout, json.dumps(summary.to_json(), indent=2))
-    if failure is None and all(stage.status is StageStatus.SKIPPED for stage in summary.stages.values()):
+    stages = summary.stages.values()
+    if failure is None and all(stage.status is StageStatus.SKIPPED and stage.approval is None for stage in stages):
         raise NothingToDoError("nothing to do: every stage is skipped")
     if failure is not None:
         is_lost = isinstance(failure, ApiLostError)

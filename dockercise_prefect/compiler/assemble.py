@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from dockercise_prefect.compiler.drafts import Draft
+from dockercise_prefect.compiler.gates import report_gates
 from dockercise_prefect.compiler.graph import in_order, report_cycles
 from dockercise_prefect.compiler.guesses import without_guessed_cycles
 from dockercise_prefect.compiler.matrix.consumers import Consumers
@@ -96,6 +97,7 @@ def _pipeline(  # noqa: PLR0917  the parts of one pipeline
     pipeline = without_useless_caches(
         pipeline, {draft.name: draft.cache_place for draft in drafts.values() if draft.cache_place}, findings
     )
+    report_gates(pipeline, findings)
     if findings.failed:
         return None
     return pipeline.with_digest(digest_of(pipeline))

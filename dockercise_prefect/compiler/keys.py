@@ -14,6 +14,7 @@ from dockercise_prefect.compiler.reading import (
     caching,
     each,
     entrypoint,
+    gates,
     lifecycle,
     matrices,
     mounts,
@@ -109,6 +110,7 @@ OWN: Mapping[str, Key] = {
     "matrix": Key(
         matrices.SCHEMA, "Run once for each combination of values: variables with lists, and `include` and `exclude`."
     ),
+    "approve": Key(gates.approve.schema, "The run waits until somebody agrees: a question, or `{text, timeout}`."),
 }
 """Keys that only a stage itself can have."""
 
@@ -168,6 +170,7 @@ OF_A_SCRIPT = OF_A_CONTAINER - {"cache", "network", "platform", "pull", "retries
 
 LATER_IN_STAGES: Mapping[str, str] = {
     "approve": "run the stages up to here first, and the others in a second run",
+    "services": "start the service in the background in the script, or pass the address of a running service in `env`",
     "concurrency": "`dockercise run --jobs N` sets how many stages run at once",
     "artifacts": "what a stage leaves in `$OUT` is kept, and `vol: STAGE` gives it to another stage",
 }

@@ -11,6 +11,7 @@ from dockercise_prefect.compiler.keys import LATER_IN_STAGES, OF_A_CONTAINER, OF
 from dockercise_prefect.compiler.meta import Meta
 from dockercise_prefect.compiler.reading.builds import Builds, PlacedBuild
 from dockercise_prefect.compiler.reading.each import read_each
+from dockercise_prefect.compiler.reading.gates import read_gates
 from dockercise_prefect.compiler.reading.mounts import Mounts
 from dockercise_prefect.compiler.reading.names import stage_name_problem
 from dockercise_prefect.compiler.reading.scripts import arguments, script
@@ -81,7 +82,7 @@ class StageReader:
         img, build = self._image_or_build(name, by_key, fields)
         if MEANS_AN_IMAGE.isdisjoint(by_key):
             self._check_run(name, fields, has_image=img is not None, builds=build is not None)
-        settings = {**self._meta.settings, **read_settings(name, by_key, self._findings)}
+        settings = {**self._meta.settings, **read_settings(name, by_key, self._findings), **read_gates(fields)}
         settings["image"] = None if img is None else self._image(name, img)
         if settings.get("entrypoint") is not None:
             self._check_entrypoint(name, fields)

@@ -30,7 +30,7 @@ class Limits:
         stages: how many stages may run.
         cpus: processors for each stage.
         memory: bytes for each stage.
-        timeout: seconds for each stage, with all of its attempts and the delays between them.
+        timeout: seconds for each stage, with all of its attempts and the delays between them; and for each approval.
     """
 
     stages: int
@@ -101,6 +101,8 @@ def _with_fewer_members(stages: Sequence[Stage], limits: Limits) -> Sequence[Sta
 
 
 def _limited(stage: Stage, limits: Limits) -> Stage:
+    if stage.approve is not None and stage.approve.timeout is None:
+        stage = replace(stage, approve=replace(stage.approve, timeout=limits.timeout))
     if not stage.starts_container:
         return stage
     return replace(
@@ -187,6 +189,9 @@ def _above(stage: Stage, limits: Limits) -> Iterator[_Refusal]:
             "write fewer retries or a shorter `delay` or `timeout`, or ask the operator to raise DOCKERCISE_UNTRUSTED_TIMEOUT"
         )
         yield Code.ABOVE_LIMIT, f"may take longer than the limit of {most} with its `retries`", hint
+    if stage.approve is not None and (stage.approve.timeout or 0) > limits.timeout:
+        wanted = f"{{timeout: {shown_seconds(stage.approve.timeout or 0)}}}"
+        yield _too_much("timeout", "approve", wanted, shown_seconds(limits.timeout))
     if stage.stop_grace > max(limits.timeout, STOP_GRACE):
         yield _too_much("timeout", "stopGrace", shown_seconds(stage.stop_grace), shown_seconds(limits.timeout))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, StrictInt, TypeAdapter
 
@@ -62,6 +62,28 @@ class InstanceSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalSummary:
+    """The answer to the question whether a stage may run (`approve`).
+
+    Attributes:
+        answer: `none` if nobody answered in time.
+        by: the name that whoever answered has given; nobody has verified it. None if nobody gave one.
+    """
+
+    answer: Literal["yes", "no", "none"]
+    at: Time
+    by: str | None = None
+
+    @property
+    def in_words(self) -> str:
+        """`approved by ann (not verified)`."""
+        if self.answer == "none":
+            return "nobody answered in time"
+        who = f" by {self.by} (not verified)" if self.by else " by somebody who gave no name"
+        return ("approved" if self.answer == "yes" else "refused") + who
+
+
+@dataclass(frozen=True, slots=True)
 class StageSummary:
     """The entry of one stage in the summary. A stage that never started, or that is reused, has no times.
 
@@ -73,6 +95,7 @@ class StageSummary:
         audit: how the stage compares with what could have been reused; None if it was not compared.
         instance: which instance of a stage it is; None if it is not an instance.
         tests: how many tests its reports have; None if there is no report.
+        approval: what was answered to the question of its `approve`; None if nobody was asked.
     """
 
     status: StageStatus
@@ -88,6 +111,12 @@ class StageSummary:
     audit: AuditSummary | None = None
     instance: InstanceSummary | None = None
     tests: TestCounts | None = None
+    approval: ApprovalSummary | None = None
+
+    @property
+    def approved_by(self) -> str | None:
+        """The name that whoever approved the stage has given; None if nobody did."""
+        return self.approval.by if self.approval is not None and self.approval.answer == "yes" else None
 
     @property
     def seconds(self) -> float | None:
@@ -109,7 +138,8 @@ class StageSummary:
         """The entry of the stage in `summary.json`."""
         audit = None if self.audit is None else asdict(self.audit)
         parts = {name: asdict(part) for name in _LEFT_OUT if (part := getattr(self, name)) is not None}
-        return {**{name: getattr(self, name) for name in _OF_A_STAGE}, "audit": audit, **parts}
+        answer = {} if self.approval is None else {"approved_by": self.approved_by}
+        return {**{name: getattr(self, name) for name in _OF_A_STAGE}, "audit": audit, **parts, **answer}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> StageSummary:
@@ -185,7 +215,7 @@ class RunSummary:
 
 
 # `asdict` copies each value, which takes most of the time of a record with thousands of stages.
-_LEFT_OUT = ("instance", "tests")
+_LEFT_OUT = ("instance", "tests", "approval")
 """Parts that most stages do not have. They are left out of the entries of those."""
 
 _OF_A_STAGE = tuple(one.name for one in fields(StageSummary) if one.name not in _LEFT_OUT)

@@ -82,7 +82,7 @@ def test_every_command_is_listed(command: Command) -> None:
 
     listed = [line.split()[0] for line in outcome.out.partition("Commands:\n")[2].splitlines()]
     assert listed == [
-        *("compile", "lint", "graph", "explain", "plan", "run", "watch", "cancel", "register"),
+        *("compile", "lint", "graph", "explain", "plan", "run", "watch", "cancel", "approve", "register"),
         *("login", "logout", "connect", "disconnect", "aws"),
         *(
             "runs",

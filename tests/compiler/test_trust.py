@@ -16,6 +16,7 @@ from dockercise_prefect.pipeline import (
     Network,
     Pipeline,
     Stage,
+    approval,
     bind,
     built_from,
     code,
@@ -49,6 +50,7 @@ def refusals(pipeline: Pipeline, limits: Limits = LIMITS) -> tuple[Diagnostic, .
         ("memory: 2049m", "DK075", "a sets `memory: 2049m`, but the limit is 2g"),
         ("timeout: 61m", "DK075", "a sets `timeout: 1h1m`, but the limit is 1h"),
         ("stopGrace: 61m", "DK075", "a sets `stopGrace: 1h1m`, but the limit is 1h"),
+        ("approve: {text: Really?, timeout: 61m}", "DK075", "a sets `approve: {timeout: 1h1m}`, but the limit is 1h"),
         ("timeout: 31m, retries: 1", "DK075", "a may take longer than the limit of 1h with its `retries`"),
         ("retries: {times: 2, delay: 30m}", "DK075", "a may take longer than the limit of 1h with its `retries`"),
     ],
@@ -108,6 +110,13 @@ def test_services_cannot_reach_a_guarded_machine() -> None:
         guarded(pipeline)
 
     assert [finding.code for finding in caught.value.diagnostics] == ["DK070"]
+
+
+def test_nobody_can_be_asked_for_longer_than_a_stage_may_take() -> None:
+    """An approval without a timeout gets that of stages, and a shorter one stays."""
+    a, b = restrained(compiled(p="a: {img: x, approve: A?}\nb: {approve: {text: B?, timeout: 5m}}\n"), LIMITS)
+
+    assert (a.approve, b.approve) == (approval("A?", timeout=3600), approval("B?", timeout=300))
 
 
 @pytest.mark.parametrize("keys", ["build: app", "build: {context: /b/app, target: x}, run: make"])

@@ -172,7 +172,7 @@ def _details(stage: Stage, summary: StageSummary) -> str:
         return plain_line(summary.headline)
     match summary.status:
         case StageStatus.PASSED:
-            return ", ".join(filter(None, [summary.at_attempt, _edges(stage), _differs(summary)]))
+            return ", ".join(filter(None, [summary.at_attempt, _edges(stage), _approval(summary), _differs(summary)]))
         case StageStatus.FAILED if summary.exit_code is not None:
             return f"exit code {summary.exit_code}"
         case StageStatus.TOLERATED:
@@ -184,6 +184,10 @@ def _details(stage: Stage, summary: StageSummary) -> str:
 def _differs(summary: StageSummary) -> str:
     """`differs from RUN`, for a stage that was compared with what could have been reused and left something else."""
     return f"differs from {summary.audit.run_id}" if summary.audit is not None and summary.audit.difference is not None else ""
+
+
+def _approval(summary: StageSummary) -> str:
+    return "" if summary.approval is None else plain_line(summary.approval.in_words)
 
 
 def _edges(stage: Stage) -> str:

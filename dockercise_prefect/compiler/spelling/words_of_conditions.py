@@ -12,7 +12,7 @@ _STATUSES: Mapping[str, str] = {
     **dict.fromkeys(("on_success", "onSuccess", "Succeeded", "passed"), "here it is called `success`, the default"),
     **dict.fromkeys(("on_failure", "on_fail", "onFailure", "failed", "Failed"), "here it is called `failure`"),
     **dict.fromkeys(("finally", "ensure", "completed", "Completed", "done"), "here it is called `always`"),
-    "manual": "`when: {event: manual}` runs it only in runs by hand; `dockercise run STAGE` runs one stage and what it needs",
+    "manual": "`approve: …` lets the run wait until somebody agrees; `when: {event: manual}` runs it only in runs by hand",
     "never": "remove the stage; `!x` in a list of `when: {branch: …}` excludes what an earlier pattern matched",
     "delayed": "`register --cron` starts runs at a time; `retries: {times, delay}` waits before it tries again",
     **dict.fromkeys(

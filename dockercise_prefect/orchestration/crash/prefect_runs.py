@@ -17,13 +17,13 @@ from prefect.client.schemas.responses import SetStateStatus
 from prefect.states import Crashed
 
 from dockercise_prefect.errors import OrchestratorError
-from dockercise_prefect.orchestration.crash.unfinished import CANCELLING, UNFINISHED, UnfinishedRun
+from dockercise_prefect.orchestration.crash.unfinished import CANCELLING, SUSPENDED, UNFINISHED, UnfinishedRun
 from dockercise_prefect.orchestration.prefect.sign_of_life import Sign
 
 PAGE = 200
 """The number of entries of one answer, the maximum of the API."""
 
-UNFINISHED_TASKS = (*UNFINISHED, "SCHEDULED", "PAUSED")
+UNFINISHED_TASKS = (*UNFINISHED, "SCHEDULED")
 """The types of the states of task runs that are not final."""
 
 
@@ -61,7 +61,9 @@ class PrefectRuns:
             most: at most so many are looked at, in one request; None for all.
         """
         found: list[UnfinishedRun] = []
-        wanted: dict[str, Any] = {"state": {"type": {"any_": list(UNFINISHED)}}}
+        # A flow run that is suspended has no process, and waits for somebody who resumes it.
+        states = {"type": {"any_": list(UNFINISHED)}, "name": {"not_any_": [SUSPENDED]}}
+        wanted: dict[str, Any] = {"state": states}
         if ids is not None:
             wanted["id"] = {"any_": list(ids)}
         offset = 0

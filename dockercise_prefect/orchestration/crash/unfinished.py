@@ -14,8 +14,12 @@ from dockercise_prefect.runtime.cleanup.ownership import Owner, Sight, seen_toge
 RUNNING = "RUNNING"
 PENDING = "PENDING"
 CANCELLING = "CANCELLING"
-UNFINISHED = (RUNNING, PENDING, CANCELLING)
+PAUSED = "PAUSED"
+UNFINISHED = (RUNNING, PENDING, CANCELLING, PAUSED)
 """The types of the states in which a flow run has a process, or should soon have one."""
+
+SUSPENDED = "Suspended"
+"""The name of the state of a flow run that waits for somebody, and has no process meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)

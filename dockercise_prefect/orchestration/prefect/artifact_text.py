@@ -107,6 +107,7 @@ def stage_text(  # noqa: PLR0917  everything that is shown of a stage
         ("exit code", _exit_code(summary)),
         ("attempts", str(summary.attempts) if summary.at_attempt else ""),
         ("message", _message(summary, pages)),
+        ("approval", plain(summary.approval.in_words) if summary.approval else ""),
         ("image", code(summary.image_digest) if summary.image_digest else ""),
         *((_part(file.removeprefix(name)), _found(file, find) + notes.get(file, "")) for file in files),
     ]

@@ -61,8 +61,8 @@ class Cancellation:
             NothingToDoError: it has ended already.
             OrchestratorError: Prefect does not answer.
         """
-        with _reached():
-            found = self._find(run)
+        with reached():
+            found = find_flow_run(self._client, run)
             if found.state is not None and found.state.is_final():
                 raise NothingToDoError(f"{found.name} has already ended: {found.state.name}")
             again = found.state is not None and found.state.type is StateType.CANCELLING
@@ -77,7 +77,7 @@ class Cancellation:
         Raises:
             OrchestratorError: Prefect does not answer.
         """
-        with _reached():
+        with reached():
             state = self._client.read_flow_run(flow_run.id).state
         if state is None:
             raise UsageError(f"Prefect does not know the state of {flow_run.name}")
@@ -93,19 +93,27 @@ class Cancellation:
             time.sleep(POLL_SECONDS)
         return state
 
-    def _find(self, run: str) -> FlowRun:
-        names = FlowRunFilter(name=FlowRunFilterName(like_=run))
-        wanted = _with_id(run) or names
-        found = [one for one in self._client.read_flow_runs(flow_run_filter=wanted, limit=MANY) if _is_meant(one, run)]
-        if not found:
-            raise UsageError(
-                f"there is no run `{run}` in Prefect", "`dockercise runs` lists runs, and Prefect's UI all flow runs"
-            )
-        exact = [one for one in found if one.name == run]
-        if len(exact or found) > 1:
-            several = ", ".join(sorted(one.name for one in found))
-            raise UsageError(f"`{run}` could be any of {several}", "write more of the run id, or the id of the flow run")
-        return (exact or found)[0]
+
+def find_flow_run(client: SyncPrefectClient, run: str) -> FlowRun:
+    """Find a flow run.
+
+    Args:
+        client: of the user's Prefect.
+        run: a run id or its beginning, or the id of a flow run.
+
+    Raises:
+        UsageError: Prefect has no such flow run, or several.
+    """
+    names = FlowRunFilter(name=FlowRunFilterName(like_=run))
+    wanted = _with_id(run) or names
+    found = [one for one in client.read_flow_runs(flow_run_filter=wanted, limit=MANY) if _is_meant(one, run)]
+    if not found:
+        raise UsageError(f"there is no run `{run}` in Prefect", "`dockercise runs` lists runs, and Prefect's UI all flow runs")
+    exact = [one for one in found if one.name == run]
+    if len(exact or found) > 1:
+        several = ", ".join(sorted(one.name for one in found))
+        raise UsageError(f"`{run}` could be any of {several}", "write more of the run id, or the id of the flow run")
+    return (exact or found)[0]
 
 
 def _with_id(run: str) -> FlowRunFilter | None:
@@ -131,7 +139,8 @@ def cancellation(settings: Settings, notify: Callable[[str], None]) -> Iterator[
 
 
 @contextmanager
-def _reached() -> Iterator[None]:
+def reached() -> Iterator[None]:
+    """Inside, a failure of Prefect is an error that users can read."""
     try:
         yield
     except LOST as error:

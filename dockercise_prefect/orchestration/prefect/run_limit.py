@@ -1,4 +1,4 @@
-"""Limits how many flow runs go on at once, with Prefect's global concurrency limits.
+"""Limits how many flow runs, or stages, go on at once, with Prefect's global concurrency limits.
 
 A slot is leased. Its holder renews the lease as long as it lives, so the slot of a process that died is free again soon.
 """
@@ -6,7 +6,8 @@ A slot is leased. Its holder renews the lease as long as it lives, so the slot o
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import copy_context
 from types import TracebackType
@@ -33,10 +34,12 @@ class Lease:
     Args:
         client: of the API.
         id_: of the lease.
+        on_lost: called once, in another thread, if Prefect has not renewed the lease for so long that others may have the slot.
     """
 
-    def __init__(self, client: SyncPrefectClient, id_: UUID) -> None:
+    def __init__(self, client: SyncPrefectClient, id_: UUID, on_lost: Callable[[], None] | None = None) -> None:
         self.id = id_
+        self._on_lost = on_lost
         self._client = client
         self._over = threading.Event()
         context = copy_context()  # a thread that Prefect did not start does not have its API in its context
@@ -52,9 +55,14 @@ class Lease:
         with ExitStack() as stack:
             stack.enter_context(asking_once())
             client = stack.enter_context(get_client(sync_client=True))
+            renewed = time.monotonic()
             while not self._over.is_set():
                 with suppress(Exception):  # the next renewal may succeed
                     client.renew_concurrency_lease(self.id, LEASE_SECONDS)
+                    renewed = time.monotonic()
+                if self._on_lost is not None and time.monotonic() - renewed > LEASE_SECONDS:
+                    self._on_lost()
+                    self._on_lost = None
                 self._over.wait(RENEW_SECONDS)
 
 
@@ -87,13 +95,22 @@ class RunLimit:
         name: of the limit, which is created or changed if needed.
         most: how many runs go on at once.
         flow_run_id: the flow run that wants a slot.
+        on_lost: see `Lease`.
     """
 
-    def __init__(self, client: SyncPrefectClient, name: str, most: int, flow_run_id: UUID) -> None:
+    def __init__(
+        self,
+        client: SyncPrefectClient,
+        name: str,
+        most: int,
+        flow_run_id: UUID,
+        on_lost: Callable[[], None] | None = None,
+    ) -> None:
         self._client = client
         self._name = name
         self._most = most
         self._holder = ConcurrencyLeaseHolder(type="flow_run", id=flow_run_id)
+        self._on_lost = on_lost
         self._lease: Lease | None = None
 
     def __enter__(self) -> Self:
@@ -120,7 +137,7 @@ class RunLimit:
             if error.response.status_code == httpx.codes.LOCKED:
                 return False
             raise
-        self._lease = Lease(self._client, UUID(answer.json()["lease_id"]))
+        self._lease = Lease(self._client, UUID(answer.json()["lease_id"]), self._on_lost)
         return True
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:

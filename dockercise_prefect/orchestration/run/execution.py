@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Generic, TypeAlias, TypeVar
 
+from dockercise_prefect.orchestration.approvals.asking import AskingRun, PrefectAsking
+from dockercise_prefect.orchestration.concurrency.turns import PrefectTurns, TurnsOfRun
 from dockercise_prefect.orchestration.groups.printed_lines import PrintedLines
 from dockercise_prefect.orchestration.prefect.cancel_watch import CancelWatch
 from dockercise_prefect.orchestration.prefect.engine_login import connect_engine
@@ -17,7 +19,7 @@ from dockercise_prefect.orchestration.prefect.reuse_key import reuse_key
 from dockercise_prefect.orchestration.reuse.kept_results import KeptResults
 from dockercise_prefect.orchestration.reuse.run_reuse import ReuseOptions, RunAccess, RunReuse
 from dockercise_prefect.orchestration.run.cleanup_signals import CleanupSignals
-from dockercise_prefect.orchestration.run.events import EngineFound
+from dockercise_prefect.orchestration.run.events import EngineFound, Waiting
 from dockercise_prefect.orchestration.run.limits import confinement_of
 from dockercise_prefect.orchestration.run.outcome_texts import OutcomeTexts
 from dockercise_prefect.orchestration.run.outputs import RunOutputs
@@ -143,6 +145,8 @@ def stages_in(workspace: Workspace, run: Resolved, reuse_of: Callable[[RunOutput
         volume_read=lambda result: scheduler.volume_read(result),  # noqa: PLW0108  the scheduler is made below
         show=run.view.stage,
     )
+    asking = PrefectAsking(_asking(run), lambda answers: scheduler.answered(answers))  # noqa: PLW0108  as above
+    taking = PrefectTurns(_turns(run), lambda stage: scheduler.has_turn(stage))  # noqa: PLW0108  as above
     scheduler = Scheduler(
         run.pipeline,
         skipped=run.skipped,
@@ -156,12 +160,31 @@ def stages_in(workspace: Workspace, run: Resolved, reuse_of: Callable[[RunOutput
             mask=run.secrecy.masker.add,
             lines=run.lines,
         ),
+        asking=asking,
+        taking=taking,
         jobs=run.options.settings.jobs,
         fail_fast=run.options.fail_fast,
         control=_Control(run, workspace),
     )
-    with closing(outputs):
+    with closing(outputs), closing(asking), closing(taking):
         yield Stages(outputs, runner, scheduler, reuse)
+
+
+def _asking(run: Resolved) -> AskingRun:
+    return AskingRun(
+        flow_run=run.flow_run,
+        context=run.context,
+        masked=run.secrecy.masker.text,
+        notify=run.notify,
+        awaits=lambda what: run.observe(Waiting(what)),
+    )
+
+
+def _turns(run: Resolved) -> TurnsOfRun:
+    """Stages of a pipeline that is not trusted share groups only with those of the same registration."""
+    untrusted = run.options.settings.untrusted
+    owner = str(run.flow_run.deployment_id or run.pipeline.name) if untrusted else ""
+    return TurnsOfRun(run.flow_run.id, run.context, owner, run.notify)
 
 
 def kept_results(run: Opened) -> KeptResults:

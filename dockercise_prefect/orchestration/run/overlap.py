@@ -25,7 +25,7 @@ POLL_SECONDS = 2.0
 _NOT_IN_NAMES = re.compile(r"[/%&<>]")
 """Characters that Prefect does not accept in the name of a limit."""
 
-_GOES_ON = (StateType.RUNNING, StateType.PENDING)
+_GOES_ON = (StateType.RUNNING, StateType.PENDING, StateType.PAUSED)
 
 
 @contextmanager

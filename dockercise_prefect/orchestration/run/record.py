@@ -21,7 +21,7 @@ from dockercise_prefect.pipeline.members import with_members
 from dockercise_prefect.results.record.file_names import volume_file
 from dockercise_prefect.results.record.journal import Entry, Journal
 from dockercise_prefect.results.record.store import Kept, LogWriter, RunStore
-from dockercise_prefect.results.summary import AuditSummary, InstanceSummary, StageSummary
+from dockercise_prefect.results.summary import ApprovalSummary, AuditSummary, InstanceSummary, StageSummary
 from dockercise_prefect.results.tests.stage_tests import StageTests
 from dockercise_prefect.reuse.ingredients import Ingredients
 from dockercise_prefect.runtime.engine import EngineLostError
@@ -52,6 +52,7 @@ class RunRecord:
         self._kept: dict[StageName, Kept] = {}
         self._made_from: dict[StageName, Ingredients] = {}
         self._outputs: list[StageName] = []
+        self._approvals: dict[StageName, ApprovalSummary] = {}
         self._scans: dict[StageName, Scan | None] = {}
         self._storage_error: str | None = None
         self._cancelled = False
@@ -82,6 +83,7 @@ class RunRecord:
         """
         with self._lock:
             self._stages.update(stages)
+            self._approvals.update({name: one.approval for name, one in stages.items() if one.approval is not None})
             self._kept.update(kept)
             self._made_from.update({name: one.made_from for name, one in kept.items() if one.made_from is not None})
             self._outputs += [name for name, one in kept.items() if one.output_digest is not None]
@@ -108,10 +110,19 @@ class RunRecord:
         failed = self._died or any(summary.status.to_blame for summary in self.stages().values())
         return RunStatus.FAILED if failed else RunStatus.PASSED
 
+    def stage_answered(self, stage: Stage, approval: ApprovalSummary) -> None:
+        """Somebody was asked whether the stage may run. This becomes a part of its summary."""
+        with self._lock:
+            self._approvals[stage.name] = replace(approval, by=approval.by and self._secrecy.masker.text(approval.by))
+
     def stage_started(self, stage: Stage, started: datetime, task_run_id: str | None) -> None:
         """The stage's task run began."""
         summary = StageSummary(
-            StageStatus.RUNNING, started=started.isoformat(), task_run_id=task_run_id, instance=_instance(stage)
+            StageStatus.RUNNING,
+            started=started.isoformat(),
+            task_run_id=task_run_id,
+            instance=_instance(stage),
+            approval=self._approvals.get(stage.name),
         )
         self._note(stage.name, summary)
         self._keep(lambda: self._store.stage_started(stage.name, summary))
@@ -152,6 +163,7 @@ class RunRecord:
             message=result.message,
             attempts=result.attempt,
             instance=_instance(stage),
+            approval=self._approvals.get(stage.name),
         )
         self._scans[stage.name] = self._secrecy.scan(stage)
         if result.stdout is not None and result.stdout.file is not None:
@@ -165,7 +177,14 @@ class RunRecord:
         self, stage: Stage, status: StageStatus, message: str, because: StageName | None, task_run_id: str | None
     ) -> None:
         """The stage is skipped, or not started. `message` says why, `because` is the stage that is the reason."""
-        summary = StageSummary(status, task_run_id=task_run_id, message=message, because=because, instance=_instance(stage))
+        summary = StageSummary(
+            status,
+            task_run_id=task_run_id,
+            message=message,
+            because=because,
+            instance=_instance(stage),
+            approval=self._approvals.get(stage.name),
+        )
         self._end(stage.name, summary, Kept(sensitive=self._secrecy.because(stage)))
         self._store.leave_volume_out(stage.name)
 

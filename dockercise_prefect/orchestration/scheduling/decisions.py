@@ -19,11 +19,13 @@ class StageEnd:
         exit_code: None if there was no container, or if its exit code is not known.
         because: for a stage that never started: the stage that failed before it. None if nothing had failed, or if the run was
             stopped.
+        is_refused: for a skipped stage: whether somebody has refused it, or a stage that it comes after.
     """
 
     status: StageStatus
     exit_code: int | None = None
     because: StageName | None = None
+    is_refused: bool = False
 
     @property
     def has_started(self) -> bool:
@@ -51,11 +53,13 @@ class Skipped:
 
     Attributes:
         because: the stage that is the reason; None if the reason is another one.
+        is_refused: whether the reason is that somebody has refused a stage.
     """
 
     stage: Stage
     why: str
     because: StageName | None = None
+    is_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,10 @@ def _refused(stage: Stage, ends: Mapping[StageName, StageEnd]) -> Decision | Non
         if end.status is StageStatus.SKIPPED:
             if end.because is not None and not stage.when.cleans_up:
                 return Blocked(stage, end.because)
-            if passes_on_a_skip(stage, edge.kind):
+            if end.is_refused and not stage.when.cleans_up:
+                why = f"it {edge.kind.phrase} {edge.stage}, which was refused"
+                skipped = skipped or Skipped(stage, why, edge.stage, is_refused=True)
+            elif passes_on_a_skip(stage, edge.kind):
                 skipped = skipped or Skipped(stage, f"it {edge.kind.phrase} {edge.stage}, which is skipped", edge.stage)
         elif not end.status.succeeded:
             if not stage.when.cleans_up or edge.kind is DependencyKind.IMG or edge.kind.asks:

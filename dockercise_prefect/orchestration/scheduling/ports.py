@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeAlias, TypeVar
 
 from dockercise_prefect.pipeline import Stage, StageName
+from dockercise_prefect.results.summary import ApprovalSummary
 from dockercise_prefect.runtime.stage.job import JobResult
 from dockercise_prefect.runtime.stage.outcome import Stop
 from dockercise_prefect.status import StageStatus
@@ -60,7 +61,7 @@ class TaskRuns(Protocol[T]):
         ...
 
     def show(self, stage: Stage, status: StageStatus, message: str, needed: Mapping[StageName, T]) -> T:
-        """Show a stage that does not run: it is skipped, not started or reused, or it is a group. `message` says why."""
+        """Show a stage that does not run, or a group. `message` says why."""
         ...
 
 
@@ -132,6 +133,10 @@ class Recorder(Protocol):
 
     def reused_shown(self, stage: Stage, task_run_id: str) -> None:
         """A stage that is reused has got a task run."""
+        ...
+
+    def stage_answered(self, stage: Stage, approval: ApprovalSummary) -> None:
+        """Somebody was asked whether the stage may run. It starts or ends after that."""
         ...
 
     def run_cancelled(self, by: str) -> None:

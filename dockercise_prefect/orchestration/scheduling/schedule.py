@@ -95,8 +95,8 @@ class Schedule:
             match decision:
                 case Ready():
                     continue
-                case Skipped():
-                    end = StageEnd(StageStatus.SKIPPED, because=self._failed_before(stage))
+                case Skipped(is_refused=is_refused):
+                    end = StageEnd(StageStatus.SKIPPED, because=self._failed_before(stage), is_refused=is_refused)
                 case Blocked(_, because):
                     end = StageEnd(StageStatus.NOT_STARTED, because=because)
                 case GroupOver():

@@ -9,35 +9,32 @@ A run that is stopped goes on with its clean-up stages. A run that is over start
 from __future__ import annotations
 
 import math
-import signal
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
-from queue import Empty, SimpleQueue
-from typing import Generic, TypeVar
+from typing import Generic
 
 from dockercise_prefect.collector import collector_paused
 from dockercise_prefect.errors import DockerciseError, StageError
+from dockercise_prefect.orchestration.scheduling import messages
+from dockercise_prefect.orchestration.scheduling.approvals import Approvals, Asking, end_without
 from dockercise_prefect.orchestration.scheduling.decisions import Blocked, Decision, GroupOver, Ready, Skipped, StageEnd
 from dockercise_prefect.orchestration.scheduling.groups import Groups
-from dockercise_prefect.orchestration.scheduling.messages import Ended, Interrupted, Message, Paused, Rested, VolumeRead
+from dockercise_prefect.orchestration.scheduling.inbox import Inbox
 from dockercise_prefect.orchestration.scheduling.pause import Pause
-from dockercise_prefect.orchestration.scheduling.ports import Control, Members, Recorder, Reuse, TaskRun, TaskRuns
+from dockercise_prefect.orchestration.scheduling.ports import Control, Members, Recorder, Reuse, T, TaskRuns
 from dockercise_prefect.orchestration.scheduling.schedule import Schedule
+from dockercise_prefect.orchestration.scheduling.slots import Slots
 from dockercise_prefect.orchestration.scheduling.stopping import Stopping
+from dockercise_prefect.orchestration.scheduling.turns import TurnTaking, Waiting
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
 from dockercise_prefect.pipeline.members import seeing_members
 from dockercise_prefect.quantities import shown_seconds
+from dockercise_prefect.results.summary import ApprovalSummary
 from dockercise_prefect.runtime.stage.job import JobResult
 from dockercise_prefect.runtime.stage.outcome import Stop
 from dockercise_prefect.signals import handled
 from dockercise_prefect.status import StageStatus
-
-LONGEST_SLEEP = 0.25
-"""The maximum number of seconds until a signal or a time limit is noticed."""
 
 KILL_SECONDS = 20.0
 """How many seconds an engine has to end the containers after a kill. A healthy engine needs less than one second."""
@@ -45,19 +42,8 @@ KILL_SECONDS = 20.0
 INSISTENT_SECONDS = 3.0
 """The same, if the user has sent another signal since."""
 
-T = TypeVar("T", bound=TaskRun)
 
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """A stage that waits for a slot: `start` is called when it gets one, `refuse` if it never gets one."""
-
-    stage: Stage
-    start: Callable[[], None]
-    refuse: Callable[[], None]
-
-
-class Scheduler(Generic[T]):
+class Scheduler(Inbox, Generic[T]):
     """One run of one pipeline. `execute` is called once, in the flow's thread.
 
     Args:
@@ -67,6 +53,8 @@ class Scheduler(Generic[T]):
         record: is told of stages that never start, that need not run, or that end without a result.
         reuse: finds stages that need not run.
         members: makes the members of groups.
+        asking: asks people whether stages may run.
+        taking: knows whose turn it is.
         jobs: the maximum number of stages that run at the same time.
         fail_fast: whether to stop everything when the first stage does not succeed.
         control: stops what runs.
@@ -81,23 +69,25 @@ class Scheduler(Generic[T]):
         record: Recorder,
         reuse: Reuse,
         members: Members,
+        asking: Asking,
+        taking: TurnTaking,
         jobs: int,
         fail_fast: bool,
         control: Control,
     ) -> None:
+        super().__init__()
         self._pipeline = pipeline
         self._tasks = tasks
         self._record = record
         self._reuse = reuse
         self._members = members
-        self._jobs = jobs
+        self._slots = Slots(jobs, taking)
+        self._approvals = Approvals(asking)
         self._fail_fast = fail_fast
         self._control = control
         self._schedule = Schedule(pipeline, skipped)
         self._groups = Groups()
-        self._inbox: SimpleQueue[Message] = SimpleQueue()
         self._open: dict[StageName, Stage] = {}
-        self._waiting: deque[_Waiting] = deque()
         self._active: dict[StageName, Stage] = {}
         self._pauses: dict[StageName, Pause] = {}
         self._task_runs: dict[StageName, T] = {}
@@ -134,59 +124,61 @@ class Scheduler(Generic[T]):
         self._run(partial(self._schedule.resume, ends))
 
     def _run(self, begin: Callable[[], Iterator[Decision]]) -> None:
-        with handled(self._interrupted):  # signals to end become messages
+        with handled(lambda number: self.interrupt(number.name)):  # signals to end become messages
             with collector_paused():  # all stages may be reused
                 self._take(begin())
-            while self._active or self._waiting or self._open:
-                self._submit()
-                message = self._next()
+            while self._goes_on or self._approvals.are_awaited:
+                self._slots.fill(lambda: len(self._active) - len(self._pauses))
+                if not self._goes_on:
+                    self._approvals.ask()
+                message = self.next()
                 if message is not None:
                     self._handle(message)
                 self._watch_the_time()
         for task_run in self._task_runs.values():
             task_run.wait()
 
-    def interrupt(self, by: str) -> None:
-        """Ask the run to end, from any thread; again to end it immediately. `by` says by what it is interrupted."""
-        self._inbox.put(Interrupted(by))
-
-    def volume_read(self, result: JobResult) -> None:
-        """Say, from any thread, that the content of a stage's volume is known, or will not be known."""
-        self._inbox.put(VolumeRead(result))
-
     @property
     def signal_due(self) -> bool:
         """Whether the run was cancelled in Prefect, and a worker's SIGTERM for that may still come."""
         return self._stopping.signal_due
 
-    def _submit(self) -> None:
-        while self._waiting and len(self._active) - len(self._pauses) < self._jobs:
-            self._waiting.popleft().start()
+    @property
+    def _goes_on(self) -> bool:
+        return bool(self._active or self._open) or self._slots.are_awaited
 
-    def _next(self) -> Message | None:
-        """The next message. A signal that comes just before this thread begins to wait is handled only when the wait ends."""
-        with suppress(Empty):
-            return self._inbox.get(timeout=LONGEST_SLEEP)
-        return None
-
-    def _handle(self, message: Message) -> None:
+    def _handle(self, message: messages.Message) -> None:
         match message:
-            case Ended(stage):
+            case messages.Ended(stage):
                 del self._active[stage.name]
                 self._pauses.pop(stage.name, None)
+                self._slots.end_turn(stage)
                 self._settle(stage)
-            case Paused(pause):
-                self._pauses[pause.stage.name] = pause
-                if self._stopping.may_not_start(pause.stage):
-                    pause.cut_short()
-            case Rested(pause):
-                self._wait_for_slot(_Waiting(pause.stage, partial(self._resume, pause), pause.refuse))
-            case VolumeRead(result):
+            case messages.VolumeRead(result):
                 self._results[result.stage] = result
                 self._reuse.volume_read(result)
                 self._decide_open()
-            case Interrupted(by):
+            case messages.Interrupted(by):
                 self._interrupt(by)
+            case _:
+                self._handle_waiting(message)
+
+    def _handle_waiting(self, message: messages.Message) -> None:
+        match message:
+            case messages.Paused(pause, seconds):
+                self._pauses[pause.stage.name] = pause
+                if seconds:
+                    self._slots.end_turn(pause.stage)
+                if self._stopping.may_not_start(pause.stage):
+                    pause.cut_short()
+            case messages.Rested(pause):
+                self._wait_for_slot(Waiting(pause.stage, partial(self._resume, pause), pause.refuse))
+            case messages.HasTurn(stage):
+                self._slots.has_turn(stage)
+            case messages.Answered(answers):
+                self._began += self._approvals.asked_for()  # the time of people is not the time of the run
+                for stage, approval in self._approvals.answered(answers):
+                    self._take(self._go_on(stage, approval))
 
     def _decide_open(self) -> None:
         """Decide about the stages that waited for the content of a volume."""
@@ -208,7 +200,7 @@ class Scheduler(Generic[T]):
     def _watch_the_time(self) -> None:
         now = time.monotonic()
         timeout = self._pipeline.timeout
-        if timeout is not None and self._stopping.reason is None and now - self._began > timeout:
+        if timeout is not None and not (self._stopping.reason or self._approvals.is_asking) and now - self._began > timeout:
             reason = f"the run timed out after {shown_seconds(timeout)}"
             self._stop(reason, Stop(StageStatus.TIMED_OUT, f"timed out: {reason}"))
         if self._stopping.reason is not None and self._stopping.over is None:
@@ -231,10 +223,13 @@ class Scheduler(Generic[T]):
         else:
             self._results.setdefault(stage.name, result)  # if its volume was read first, that result says more
             end = StageEnd(result.status, result.exit_code)
+        self._take(self._ended(stage, end))
+
+    def _ended(self, stage: Stage, end: StageEnd) -> Iterator[Decision]:
         if not end.status.succeeded and self._fail_fast:
             reason = f"{stage.name} failed and the run fails fast"
             self._stop(reason, Stop(StageStatus.CANCELLED, f"cancelled: {reason}"))
-        self._take(self._settled(stage, end))
+        return self._settled(stage, end)
 
     def _settled(self, stage: Stage, end: StageEnd) -> Iterator[Decision]:
         """The decisions that follow from the end of a stage, or of a member of a group."""
@@ -259,22 +254,38 @@ class Scheduler(Generic[T]):
         if self._stopping.may_not_start(stage):
             return self._refused(stage)
         if stage.is_group:  # its members may be reused
-            return self._wait(stage)
+            return self._gated(stage)
         inputs = self._inputs(stage)
         if self._reuse.is_open(stage, inputs):
             self._open[stage.name] = stage
             return iter(())
         result = self._reuse.find(stage, inputs)
         if result is None:
-            return self._wait(stage)
+            return self._gated(stage)
         self._results[stage.name] = result
         self._reused[stage.name] = result.message or ""
         self._record.stage_reused(stage, result)
         return self._settled(stage, StageEnd(StageStatus.CACHED, result.exit_code))
 
+    def _gated(self, stage: Stage) -> Iterator[Decision]:
+        """Let a stage wait until somebody has approved it, if somebody must, and then until it can start."""
+        if stage.approve is None:
+            return self._wait(stage)
+        approval = self._approvals.answer_for(stage)
+        return iter(()) if approval is None else self._go_on(stage, approval)
+
+    def _go_on(self, stage: Stage, approval: ApprovalSummary) -> Iterator[Decision]:
+        """Start a stage that was approved, or settle one that was not. Return the decisions that follow."""
+        self._record.stage_answered(stage, approval)
+        end = end_without(approval)
+        if end is None:
+            return self._wait(stage)
+        self._never(stage, end.status, f"{end.status.value.replace('_', ' ')}: {approval.in_words}", None)
+        return self._ended(stage, end)
+
     def _wait(self, stage: Stage) -> Iterator[Decision]:
         """Let a stage wait until it can start."""
-        self._wait_for_slot(_Waiting(stage, partial(self._start, stage), partial(self._never_started, stage)))
+        self._wait_for_slot(Waiting(stage, partial(self._start, stage), partial(self._never_started, stage)))
         return iter(())
 
     def _carry_out(self, decision: Skipped | Blocked) -> None:
@@ -286,21 +297,21 @@ class Scheduler(Generic[T]):
             case Blocked(stage, because):
                 self._never(stage, StageStatus.NOT_STARTED, f"not started: {because} failed", because)
 
-    def _wait_for_slot(self, waiting: _Waiting) -> None:
+    def _wait_for_slot(self, waiting: Waiting) -> None:
         if self._stopping.may_not_start(waiting.stage):
             waiting.refuse()
         else:
-            self._waiting.append(waiting)
+            self._slots.wait(waiting)
 
     def _start(self, stage: Stage) -> None:
         if stage.is_group:
             self._take(self._open_group(stage))
             return
         self._show_reused(stage)
-        task_run = self._tasks.submit(stage, self._needed(stage), self._inputs(stage), partial(self._pause, stage))
+        task_run = self._tasks.submit(stage, self._needed(stage), self._inputs(stage), partial(self.pause, stage))
         self._task_runs[stage.name] = task_run
         self._active[stage.name] = stage
-        task_run.when_ended(partial(self._inbox.put, Ended(stage)))
+        task_run.when_ended(partial(self.tell, messages.Ended(stage)))
 
     def _open_group(self, group: Stage) -> Iterator[Decision]:
         """Make the members of a group. Members that may start wait for slots, and the group has none."""
@@ -321,14 +332,6 @@ class Scheduler(Generic[T]):
         self._record.group_ended(group, status, message, task_run_id)
         return self._schedule.settle(group.name, StageEnd(status))
 
-    def _pause(self, stage: Stage, seconds: float) -> bool:
-        """See `ports.Pausing`."""
-        pause = Pause(stage)
-        self._inbox.put(Paused(pause))
-        pause.rest(seconds)
-        self._inbox.put(Rested(pause))
-        return pause.goes_on()
-
     def _resume(self, pause: Pause) -> None:
         del self._pauses[pause.stage.name]
         pause.resume()
@@ -338,6 +341,7 @@ class Scheduler(Generic[T]):
 
     def _refused(self, stage: Stage) -> Iterator[Decision]:
         """A stage that was ready will never start, because the run was stopped. Return the decisions that follow."""
+        self._slots.end_turn(stage)
         self._record.stage_never_ran(stage, StageStatus.NOT_STARTED, self._stopping.why_not(stage), None, None)
         return self._settled(stage, StageEnd(StageStatus.NOT_STARTED))
 
@@ -387,12 +391,9 @@ class Scheduler(Generic[T]):
 
     def _refuse_what_may_not_start(self) -> None:
         self._decide_open()
+        for stage in self._approvals.refuse(self._stopping.may_not_start):
+            self._never_started(stage)
         for pause in self._pauses.values():
             if self._stopping.may_not_start(pause.stage):
                 pause.cut_short()
-        waiting, self._waiting = self._waiting, deque()
-        for one in waiting:
-            self._wait_for_slot(one)
-
-    def _interrupted(self, number: signal.Signals) -> None:
-        self.interrupt(number.name)
+        self._slots.refuse(self._stopping.may_not_start)

@@ -303,6 +303,8 @@ def _facts(stage: Stage, summary: StageSummary, kept: Mapping[str, object]) -> I
         yield f"exit code {summary.exit_code}"
     if summary.at_attempt:
         yield summary.at_attempt
+    if summary.approval is not None:
+        yield summary.approval.in_words
     if summary.audit is not None:
         yield f"compared with {summary.audit.run_id}: {summary.audit.difference or 'the same'}"
     if stage.needs:

@@ -11,7 +11,7 @@ import pytest
 from prefect import task
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
-from prefect.states import Cancelling, Completed, Pending, Running
+from prefect.states import Cancelling, Completed, Paused, Pending, Running
 
 from dockercise_prefect.orchestration.crash.prefect_runs import PrefectRuns
 from dockercise_prefect.orchestration.crash.records import DeadRecords
@@ -80,6 +80,16 @@ def silent(client: SyncPrefectClient, flow_run: str) -> None:
         return (now - run.seen).total_seconds()
 
     eventually(silence, lambda seconds: seconds >= SILENCE)
+
+
+def test_a_run_that_died_while_it_waited_for_an_approval_is_found(client: SyncPrefectClient, recovery: Recovery) -> None:
+    """A dead process is found although its flow run is Paused, and its flow run becomes Crashed."""
+    dead = running(client, Sign(dead_owner(), 1))
+    client.set_flow_run_state(UUID(dead), Paused(pause_key="approval"))
+
+    recovery.end(found(recovery, dead))
+
+    assert client.read_flow_run(UUID(dead)).state_name == "Crashed"
 
 
 def test_only_the_dead_of_this_machine_are_found_at_once(client: SyncPrefectClient, recovery: Recovery) -> None:

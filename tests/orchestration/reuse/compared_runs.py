@@ -20,7 +20,9 @@ from dockercise_prefect.orchestration.run.outputs import RunOutputs
 from dockercise_prefect.orchestration.run.record import RunRecord
 from dockercise_prefect.orchestration.run.secrecy import Secrecy
 from dockercise_prefect.orchestration.run.stage_runner import StageRunner
+from dockercise_prefect.orchestration.scheduling.approvals import AsksNobody
 from dockercise_prefect.orchestration.scheduling.scheduler import Scheduler
+from dockercise_prefect.orchestration.scheduling.turns import NoTurns
 from dockercise_prefect.pipeline import Pipeline, StageName, to_json
 from dockercise_prefect.results.record.local_store import LocalStore
 from dockercise_prefect.runtime.cleanup.labels import RunIdentity
@@ -150,6 +152,8 @@ def run_with_reuse(pipeline: Pipeline, root: Path, results: Path, run_id: str) -
                     mask=secrecy.masker.add,
                     lines=lines,
                 ),
+                asking=AsksNobody(),
+                taking=NoTurns(),
                 jobs=4,
                 fail_fast=False,
                 control=WorkspaceControl(workspace),

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from dockercise_prefect.orchestration.run.stage_runner import StageRunner
+from dockercise_prefect.orchestration.scheduling.approvals import AsksNobody
 from dockercise_prefect.orchestration.scheduling.ports import NoReuse, Pausing
 from dockercise_prefect.orchestration.scheduling.scheduler import Scheduler
+from dockercise_prefect.orchestration.scheduling.turns import NoTurns
 from dockercise_prefect.pipeline import Stage, StageName
 from dockercise_prefect.runtime.stage.job import JobResult
 from dockercise_prefect.runtime.stage.outcome import Stop
@@ -106,6 +108,8 @@ def run_all(world: StageWorld, skipped: Mapping[StageName, str] | None = None, *
         record=world.record,
         reuse=NoReuse(),
         members=world.members,
+        asking=AsksNobody(),
+        taking=NoTurns(),
         jobs=jobs,
         fail_fast=False,
         control=WorkspaceControl(world.workspace),

@@ -6,13 +6,17 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Literal
 
 from dockercise_prefect.errors import DockerciseError
 from dockercise_prefect.orchestration.run.record import RunRecord
+from dockercise_prefect.orchestration.scheduling.approvals import Question
 from dockercise_prefect.orchestration.scheduling.ports import Pausing
 from dockercise_prefect.orchestration.scheduling.scheduler import Scheduler
+from dockercise_prefect.orchestration.scheduling.turns import NoTurns, TurnTaking
 from dockercise_prefect.pipeline import Pipeline, Stage, StageName
 from dockercise_prefect.results.record.store import Kept
+from dockercise_prefect.results.summary import ApprovalSummary
 from dockercise_prefect.runtime.stage.job import JobResult
 from dockercise_prefect.runtime.stage.outcome import Stop
 from dockercise_prefect.status import StageStatus
@@ -98,7 +102,7 @@ class Tasks:
             self.groups[stage.name] = f"{status.value}: {message}"
         else:
             assert needed.keys() <= set(stage.needs) or self.groups
-            assert status in {StageStatus.SKIPPED, StageStatus.NOT_STARTED, StageStatus.CACHED}
+            assert status in {StageStatus.SKIPPED, StageStatus.NOT_STARTED, StageStatus.CACHED, StageStatus.TIMED_OUT}
             (self.shown if status is StageStatus.CACHED else self.blocked)[stage.name] = message
         task = Task(stage.name)
         task.ended.set()
@@ -185,10 +189,10 @@ class Lines:
 
 @dataclass
 class World:
-    """One run of the scheduler. It is also what the scheduler controls (`ports.Control`).
+    """One run of the scheduler. It is also what the scheduler controls (`ports.Control`), and what asks people (`Asking`).
 
     Attributes:
-        asked: the requests of the scheduler: `stop: …`, `stop clean-up: …`, `kill`, `abandon`.
+        asked: the requests of the scheduler: `stop: …`, `stop clean-up: …`, `kill`, `abandon`, `ask: …`, `withdraw`.
     """
 
     pipeline: Pipeline
@@ -200,6 +204,8 @@ class World:
     scheduler: list[Scheduler[Task]] = field(default_factory=list)
     store: Store = field(default_factory=Store)
     lines: Lines = field(default_factory=Lines)
+    turns: TurnTaking = field(default_factory=NoTurns)
+    on_ask: Callable[[Sequence[Question]], None] = lambda _questions: None
     on_stop: Callable[[], None] = lambda: None
     on_stop_cleanup: Callable[[], None] = lambda: None
     on_kill: Callable[[], None] = lambda: None
@@ -214,6 +220,8 @@ class World:
             record=self.record,
             reuse=self.store,
             members=self.lines,
+            asking=self,
+            taking=self.turns,
             jobs=jobs,
             fail_fast=fail_fast,
             control=self,
@@ -241,6 +249,19 @@ class World:
         """See `Control`."""
         self.asked.append("abandon")
         self.on_abandon()
+
+    def ask(self, questions: Sequence[Question]) -> None:
+        """See `Asking`."""
+        self.asked.append(f"ask: {', '.join(question.name for question in questions)}")
+        self.on_ask(questions)
+
+    def withdraw(self) -> None:
+        """See `Asking`."""
+        self.asked.append("withdraw")
+
+    def answer(self, **answers: Literal["yes", "no", "none"]) -> None:
+        """Answer the questions about these stages."""
+        self.scheduler[0].answered({name: ApprovalSummary(answer, NOW.isoformat(), "ann") for name, answer in answers.items()})
 
     def statuses(self) -> dict[StageName, str]:
         """How each stage ended, according to the record."""

@@ -1,0 +1,1 @@
+"""Asks people in Prefect whether stages may run, and takes their answers."""
