@@ -111,6 +111,9 @@ OWN: Mapping[str, Key] = {
         matrices.SCHEMA, "Run once for each combination of values: variables with lists, and `include` and `exclude`."
     ),
     "approve": Key(gates.approve.schema, "The run waits until somebody agrees: a question, or `{text, timeout}`."),
+    "concurrency": Key(
+        gates.concurrency.schema, "At most so many stages of a group run at once, over all runs: its name, or `{group, limit}`."
+    ),
 }
 """Keys that only a stage itself can have."""
 
@@ -158,9 +161,10 @@ EXPANDED = frozenset({"build", "cpus", "dir", "img", "memory", "platform", "serv
 """Keys of a stage with `matrix` in which `$NAME` and `${NAME}` stand for the values of its variables."""
 
 OF_A_CONTAINER = frozenset(SETTINGS) - {"noLog", "triggers", "when"} | {"services"}
+OF_A_CONTAINER = frozenset(SETTINGS) - {"noLog", "triggers", "when"} | {"concurrency"}
 """Keys without effect if nothing is run and nothing is built."""
 
-OF_A_SCRIPT = OF_A_CONTAINER - {"cache", "network", "platform", "pull", "retries", "stopGrace", "timeout"} | {
+OF_A_SCRIPT = OF_A_CONTAINER - {"cache", "concurrency", "network", "platform", "pull", "retries", "stopGrace", "timeout"} | {
     "env",
     "vol",
     "on",
@@ -171,7 +175,6 @@ OF_A_SCRIPT = OF_A_CONTAINER - {"cache", "network", "platform", "pull", "retries
 LATER_IN_STAGES: Mapping[str, str] = {
     "approve": "run the stages up to here first, and the others in a second run",
     "services": "start the service in the background in the script, or pass the address of a running service in `env`",
-    "concurrency": "`dockercise run --jobs N` sets how many stages run at once",
     "artifacts": "what a stage leaves in `$OUT` is kept, and `vol: STAGE` gives it to another stage",
 }
 """Keys of a stage that are planned for later, and what can be written until then."""

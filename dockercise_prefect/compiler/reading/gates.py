@@ -85,4 +85,4 @@ def _group(field: Field) -> str | None:
 
 def read_gates(fields: Mapping[str, Field]) -> dict[str, Any]:
     """What a stage waits for, by the attributes of `Stage`. Wrong values are left out."""
-    return {key: read(fields[key]) for key, read in (("approve", approve),) if key in fields}
+    return {key: read(fields[key]) for key, read in (("approve", approve), ("concurrency", concurrency)) if key in fields}
