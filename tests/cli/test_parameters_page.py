@@ -12,8 +12,9 @@ from dockercise_prefect.cli import dockercise
 from dockercise_prefect.compiler import compile_sources
 from dockercise_prefect.compiler.keys import EXPANDED
 from dockercise_prefect.errors import DefinitionError
-from dockercise_prefect.pipeline import bound
+from dockercise_prefect.pipeline import ImageReference, bound
 from tests.compiler.sources import compiled, sources
+from tests.support.package_port import PackagesInMemory
 from tests.test_user_pages import blocks
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -39,6 +40,16 @@ def test_messages_are_printed(block: int, given: dict[str, str]) -> None:
 
     said = str(caught.value)
     assert [line for line in blocks(PAGE, "text")[block].splitlines() if line not in said] == []
+
+
+def test_a_package_takes_the_values_on_the_page() -> None:
+    """The second pipeline gives a value to a package, which has a parameter of that name."""
+    (example,) = re.findall(r"^```yaml with-package\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+    package = 'meta: {parameters: {python: }}\nscan: {img: "python:$PYTHON", run: scan}\n'
+
+    pipeline = compile_sources(sources(a=example), "a", PackagesInMemory(**{"acme/checks": package})).pipeline
+
+    assert pipeline.by_name["scan"].image == ImageReference("python:3.12")
 
 
 def test_the_keys_are_those_that_are_expanded() -> None:
