@@ -211,3 +211,15 @@ def test_an_axis_has_another_name() -> None:
     text = "meta: {parameters: {python: '3'}}\none: {img: 'x:$PYTHON', matrix: {PYTHON: ['1', '2']}, run: 'true'}\n"
 
     assert codes(a=text) == ["DK092"]
+
+
+def test_images_of_services_are_expanded_and_their_scripts_are_not() -> None:
+    """A parameter can choose the image of a service; a script of a service keeps its variables."""
+    text = """\
+meta: {parameters: {pg: '16'}}
+one: {img: x, services: {db: {img: 'postgres:$PG', run: 'echo $PG'}}, run: 'true'}
+"""
+
+    (service,) = _given(text, pg="17").by_name["one"].services
+
+    assert (service.image, service.run) == (ImageReference("postgres:17"), "echo $PG")
