@@ -61,7 +61,8 @@ def assembled(workflow: Workflow, predefined: Predefined, notes: Notes) -> Assem
     conditions = {job.name: wanted(job.condition) for job in jobs}
     asked = _numbered(question for each in conditions.values() for question in each.questions)
     taken = {name for each in found.values() for name in (*each.outside, *each.axes)}
-    names = stage_names([*asked.values(), *(job.name for job in jobs)], taken)
+    hosts = {service.name for job in jobs for service in job.services}
+    names = stage_names([*asked.values(), *(job.name for job in jobs)], taken, hosts)
     stages = [_question(names[name], question) for question, name in asked.items()]
     assembly = _Assembly(names, asked, notes)
     stages += [assembly.stage(job, found[job.name], conditions[job.name]) for job in jobs]

@@ -12,14 +12,15 @@ _CANNOT_STAND = re.compile(r"[^\w.-]+|[\x00-\x1f\x7f-\x9f]+")
 _LONGEST = 60
 
 
-def stage_names(jobs: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
+def stage_names(jobs: Iterable[str], taken: Iterable[str] = (), hosts: Iterable[str] = ()) -> dict[str, str]:
     """A name for each job, as near to its own as possible; no two are the same.
 
     Args:
         jobs: the names of the jobs.
         taken: names of variables that no stage may have: `env: NAME` would mean the stage.
+        hosts: names of services, which no stage beside them may have.
     """
-    used: set[str] = set()
+    used = {host.casefold() for host in hosts}
     variables = {name.upper() for name in taken}
     found: dict[str, str] = {}
     for job in jobs:

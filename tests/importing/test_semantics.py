@@ -105,3 +105,10 @@ def test_an_outcome_of_a_later_matrix_waits_for_all() -> None:
     stages = {stage.name: {edge.stage for edge in stage.depends_on} for stage in compiled(draft=draft.text)}
     assert stages["a-all"] == {"a(1)", "a(2)"}
     assert stages["b(3)"] == {"a-all"}
+
+
+def test_a_stage_never_has_the_name_of_its_service() -> None:
+    """A step with the name of a service is a stage with another name, because both would be hosts of that name."""
+    draft = _imported("steps: { db: { image: x, commands: make } }\nservices: { db: { image: postgres } }\n", Kind.WOODPECKER)
+
+    assert [stage.name for stage in compiled(draft=draft.text)] == ["db-2"]
