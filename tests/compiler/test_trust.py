@@ -244,6 +244,13 @@ def test_a_guarded_machine_is_out_of_reach_of_trusted_pipelines_too() -> None:
     assert guarded(harmless) is harmless
 
 
+def test_test_reports_are_allowed() -> None:
+    """`junit` reads only what the stage itself left, so a pipeline that is not trusted keeps it."""
+    pipeline = compiled(p="unit: {img: x, run: x, junit: '*.xml'}\n")
+
+    assert restrained(pipeline, LIMITS).by_name["unit"].junit == ("*.xml",)
+
+
 def test_what_is_shown_is_fit_for_a_terminal() -> None:
     """Text from a stranger never reaches the terminal as a control character."""
     (finding,) = refusals(Pipeline("p", [stage("a", image="x", volumes=[bind("/\x1b[2J", "/mnt")])]))
