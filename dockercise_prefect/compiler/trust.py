@@ -138,6 +138,9 @@ def _share(stage: Stage, limits: Limits) -> float:
 def _refusals(stage: Stage, limits: Limits) -> Iterator[_Refusal]:
     yield from _mounts(stage)
     yield from _host_network(stage)
+    if stage.gpus is not None:
+        hint = "remove `gpus`: a GPU may keep what other programs left in its memory"
+        yield Code.USES_GPUS, f"uses GPUs of the engine's machine (`gpus: {stage.gpus}`)", hint
     if stage.user is not None and _ROOT.fullmatch(stage.user):
         hint = "set another user, or remove `user` to run as the image's user"
         yield Code.ROOT_USER, f"runs as root (`user: {stage.user}`)", hint

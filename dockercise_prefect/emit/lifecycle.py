@@ -44,6 +44,8 @@ def stage_arguments(stage: Stage) -> Iterator[tuple[str, str]]:
     if stage.entrypoint is not None:
         words = [one_line(word) for word in stage.entrypoint]
         yield "entrypoint", bracketed(words, indent=4, before="entrypoint=")
+    if stage.gpus is not None:
+        yield "gpus", one_line(stage.gpus)
     if stage.cache is not None:
         yield "cache", _cache(stage.cache)
     yield from _around_attempts(stage)
@@ -91,6 +93,8 @@ def stage_in_words(stage: Stage) -> Iterator[tuple[str, str]]:
         yield "shell", " ".join(stage.shell)
     if stage.entrypoint is not None:
         yield "entrypoint", shlex.join(stage.entrypoint) or "the image's own"
+    if stage.gpus is not None:
+        yield "gpus", stage.gpus
     if stage.cache is not None:
         yield "cache", "; ".join(_cache_in_words(stage.cache))
     yield from _around_attempts_in_words(stage)

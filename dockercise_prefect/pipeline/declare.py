@@ -219,6 +219,7 @@ def stage(
     stop_grace: float = STOP_GRACE,
     interpreter: Sequence[str] = (),
     entrypoint: Sequence[str] | None = None,
+    gpus: str | None = None,
     sudo: bool = False,
     cache: bool | Cache = False,
     instance: Instance | None = None,
@@ -248,6 +249,7 @@ def stage(
         stop_grace: seconds between SIGTERM and SIGKILL.
         interpreter: the command that runs the script instead of `/bin/sh` (`shell`).
         entrypoint: the program that gets the words of `run` as arguments; empty for the image's own entrypoint.
+        gpus: `all`, how many, or `device=0,2`.
         sudo: whether programs such as `sudo` may get rights that the stage's user does not have.
         cache: `True`, or `cache(…)`.
         instance: `instance(…)`, for an instance of a stage; `name` is then the instance's name.
@@ -309,6 +311,7 @@ def stage(
         stop_grace=stop_grace,
         shell=tuple(interpreter),
         entrypoint=None if entrypoint is None else tuple(entrypoint),
+        gpus=gpus,
         sudo=sudo,
         cache=(Cache() if cache else None) if isinstance(cache, bool) else cache,
         instance=instance,

@@ -62,6 +62,7 @@ class Stage:
         shell: the command that runs the script instead of `/bin/sh`; empty for `/bin/sh`.
         entrypoint: the program that gets the words of `run` as arguments, and its first arguments; empty for the image's own
             entrypoint; None if a shell runs the script.
+        gpus: which GPUs of the engine's machine it gets, as in `docker run --gpus`; None for none.
         sudo: whether programs such as `sudo` may get rights that the stage's user does not have.
         cache: whether it may be reused; None for no.
         services: the containers beside it.
@@ -98,6 +99,7 @@ class Stage:
     when: When = ORDINARY
     shell: tuple[str, ...] = ()
     entrypoint: tuple[str, ...] | None = None
+    gpus: str | None = None
     sudo: bool = False
     cache: Cache | None = None
     services: tuple[Service, ...] = ()

@@ -91,6 +91,7 @@ class ContainerSpec:
         cpus: processors. memory: bytes, swap included. pids: processes and threads.
         dropped: capabilities that its root does not have; `ALL` for all except those in `added`.
         gains_rights: whether a program in it may get more rights than the one that started it, such as by a setuid bit.
+        gpus: which GPUs of the engine's machine it gets, as in `docker run --gpus`.
         in_memory: folders in memory that every user may write to. They are empty at the start, and gone with the container.
         stdin: whether it has a standard input that somebody sends; otherwise that is empty.
         terminal: whether its streams are those of a terminal.
@@ -114,6 +115,7 @@ class ContainerSpec:
     dropped: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     gains_rights: bool = False
+    gpus: str | None = None
     in_memory: tuple[str, ...] = ()
     stdin: bool = True
     terminal: bool = False

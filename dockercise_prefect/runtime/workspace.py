@@ -31,6 +31,7 @@ from dockercise_prefect.runtime.options import RuntimeOptions
 from dockercise_prefect.runtime.out import OutFolders
 from dockercise_prefect.runtime.output_sink import Channel, OutputSink
 from dockercise_prefect.runtime.stage.attempt import run_attempt
+from dockercise_prefect.runtime.stage.gpus import check_gpus
 from dockercise_prefect.runtime.stage.images import Images
 from dockercise_prefect.runtime.stage.job import JobResult
 from dockercise_prefect.runtime.stage.jobs import Jobs
@@ -167,11 +168,14 @@ class Workspace:
         Raises:
             DefinitionError: an external bind below the root or a folder of the code does not exist, or the bind is not really
                 below the root.
+                The engine cannot give a stage its GPUs.
             UsageError: there is no AWS folder; or the code has to be a git checkout, and the root is not a git repository.
             EngineError: images cannot be found or pulled, or the code cannot be read. The message names all of them.
         """
         check_host_paths(self._pipeline, self._options.root)
         self._images.resolve(self._notify)
+        if any(stage.gpus for stage in self._pipeline):
+            check_gpus(self._engine, self._pipeline, self._images.any(), self._labels)
         self._slots.allow(useful_slots(self._pipeline, self._options.jobs), self._images.first)
         if self._sure_to_run:
             self._slots.start()

@@ -53,6 +53,7 @@ CHANGES: dict[str, tuple[Any, str]] = {
     "shell": (("bash",), "it sets `shell` now"),
     "sudo": (True, "it sets `sudo` now"),
     "entrypoint": (("tool",), "it sets `entrypoint` now"),
+    "gpus": ("all", "it sets `gpus` now"),
     "junit": (("*.xml",), "it sets `junit` now"),
     "services": ((Service(name="db", image=ImageReference("postgres")),), "it sets `services` now"),
 }

@@ -38,6 +38,8 @@ def lifecycle_of_stage(stage: Stage) -> Json:
         entry["shell"] = list(stage.shell)
     if stage.entrypoint is not None:
         entry["entrypoint"] = list(stage.entrypoint)
+    if stage.gpus is not None:
+        entry["gpus"] = stage.gpus
     if stage.cache is not None:
         entry["cache"] = {"for": stage.cache.max_age, "salt": stage.cache.salt, "also": list(stage.cache.also)}
     return {**entry, **_around_attempts(stage)}
@@ -69,6 +71,7 @@ def stage_lifecycle_from_json(entry: Json) -> dict[str, Any]:
         "when": _when_from_json(entry["when"]) if "when" in entry else ORDINARY,
         "shell": tuple(entry.get("shell", ())),
         "entrypoint": tuple(entry["entrypoint"]) if "entrypoint" in entry else None,
+        "gpus": entry.get("gpus"),
         "cache": _cache_from_json(entry["cache"]) if "cache" in entry else None,
         "each": _each_from_json(entry["each"]) if "each" in entry else None,
         "approve": Approval(**entry["approve"]) if "approve" in entry else None,

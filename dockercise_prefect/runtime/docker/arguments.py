@@ -186,6 +186,8 @@ def _host_config(spec: ContainerSpec, *, init: bool, processors: int | None) -> 
     }
     if not spec.gains_rights:
         config["SecurityOpt"] = ["no-new-privileges:true"]
+    if spec.gpus is not None:
+        config["DeviceRequests"] = [_gpus(spec.gpus)]
     if spec.in_memory:
         config["Tmpfs"] = dict.fromkeys(spec.in_memory, "rw,noexec,nosuid,nodev,mode=1777,size=64m")
     if spec.sysctls:
@@ -199,6 +201,13 @@ def _host_config(spec: ContainerSpec, *, init: bool, processors: int | None) -> 
     if spec.dropped:
         config |= {"CapDrop": list(spec.dropped), "CapAdd": list(spec.added)}
     return config
+
+
+def _gpus(gpus: str) -> dict[str, Any]:
+    """What the command line sends for `--gpus`."""
+    ids = gpus.removeprefix("device=").split(",") if gpus.startswith("device=") else []
+    chosen = {"DeviceIDs": ids} if ids else {"Count": -1 if gpus == "all" else int(gpus)}
+    return {**chosen, "Capabilities": [["gpu"]]}
 
 
 def _mount(mount: ContainerMount) -> dict[str, Any]:

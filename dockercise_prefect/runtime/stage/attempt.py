@@ -254,6 +254,7 @@ class StageAttempt:
             dropped=confinement.dropped,
             gains_rights=stage.sudo,
             stdin=start.stdin is not None,
+            gpus=stage.gpus,
             in_memory=(MEMORY_FOLDER,) if variables.files else (),
         )
 
