@@ -175,8 +175,6 @@ OF_A_SCRIPT = OF_A_CONTAINER - {"cache", "concurrency", "network", "platform", "
 """Keys without effect if an image is built and nothing is run in it."""
 
 LATER_IN_STAGES: Mapping[str, str] = {
-    "approve": "run the stages up to here first, and the others in a second run",
-    "services": "start the service in the background in the script, or pass the address of a running service in `env`",
     "artifacts": "what a stage leaves in `$OUT` is kept, and `vol: STAGE` gives it to another stage",
 }
 """Keys of a stage that are planned for later, and what can be written until then."""

@@ -9,19 +9,23 @@ import pytest
 
 from dockercise_prefect.errors import Place
 from dockercise_prefect.pipeline import (
+    Approval,
     Build,
     Cache,
     CodeSnapshot,
     Dependency,
     DependencyKind,
+    Each,
     HostPath,
     ImageReference,
+    Instance,
     LiteralValue,
     Mount,
     Network,
     PullPolicy,
     Service,
     Stage,
+    StageConcurrency,
     StageVolume,
 )
 from dockercise_prefect.pipeline.lifecycle import Retries, RunsOn, When
@@ -53,6 +57,7 @@ CHANGES: dict[str, tuple[Any, str]] = {
     "shell": (("bash",), "it sets `shell` now"),
     "sudo": (True, "it sets `sudo` now"),
     "entrypoint": (("tool",), "it sets `entrypoint` now"),
+    "instance": (Instance("test", "3.12", {"PYTHON": "3.12"}), "it sets `instance` now"),
     "gpus": ("all", "it sets `gpus` now"),
     "junit": (("*.xml",), "it sets `junit` now"),
     "services": ((Service(name="db", image=ImageReference("postgres")),), "it sets `services` now"),
@@ -71,6 +76,9 @@ WITHOUT_EFFECT: dict[str, Any] = {
     "stop_grace": 1.0,
     "cache": Cache(max_age=60.0),
     "when": When(status=RunsOn.ALWAYS),
+    "each": Each("build"),
+    "approve": Approval("Deploy?"),
+    "concurrency": StageConcurrency("deploy", 1),
     "place": Place("a.dockercise.yaml", 3, 1),
 }
 """For each attribute that does not change what a successful attempt leaves, another text."""
