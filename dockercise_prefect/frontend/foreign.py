@@ -14,12 +14,18 @@ _OF_STAGES_ALONE = frozenset({"after", "dir", "env", "img", "on", "run", "vol"})
 
 OF_STAGES = _OF_STAGES_ALONE.union(
     (
+        "approve",
         "build",
         "cache",
+        "concurrency",
         "cpus",
+        "each",
+        "entrypoint",
+        "gpus",
         "if",
         "implicit",
         "junit",
+        "matrix",
         "memory",
         "network",
         "neverFail",
@@ -27,6 +33,8 @@ OF_STAGES = _OF_STAGES_ALONE.union(
         "platform",
         "pull",
         "retries",
+        "secrets",
+        "services",
         "shell",
     ),
     ("stopGrace", "sudo", "timeout", "triggers", "unless", "user", "when"),

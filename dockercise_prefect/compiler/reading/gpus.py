@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dockercise_prefect.compiler.reading.shapes import SPACE, matcher, scalar
+from dockercise_prefect.compiler.reading.shapes import SPACE, matcher, whole
 from dockercise_prefect.compiler.reading.values import Field, reads, text
 
 _FORMS = "write `all`, a number of GPUs, or `device=0,2`"
@@ -10,7 +10,7 @@ _SOURCE = rf"all|0*[1-9]\d{{0,2}}|device=[^,{SPACE}]+(?:,[^,{SPACE}]+)*"
 _GPUS = matcher(_SOURCE)
 
 
-@reads(scalar(_SOURCE, _FORMS))
+@reads({**whole(_SOURCE, _FORMS), "type": ["string", "integer"], "minimum": 1, "maximum": 999})
 def gpus(field: Field) -> str | None:
     """`all`, how many, or which ones."""
     value = text(field)

@@ -141,5 +141,5 @@ def test_every_option_is_told() -> None:
     )
 
     command = registration_options.takes_registration(lambda **_given: None)
-    there = {option for parameter in command.__click_params__ for option in parameter.opts}  # type: ignore[attr-defined]  # click's own
+    there = {option for parameter in command.__click_params__ for option in (*parameter.opts, *parameter.secondary_opts)}  # type: ignore[attr-defined]  # click's own
     assert told == there
