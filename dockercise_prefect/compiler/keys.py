@@ -158,12 +158,7 @@ META: Mapping[str, Described] = {
 }
 """Keys of `meta`."""
 
-OF_A_CONTAINER = frozenset(SETTINGS) - {"noLog", "triggers", "when"}
-EXPANDED = frozenset({"build", "cpus", "dir", "img", "memory", "platform", "services", "timeout", "user", "vol"})
-"""Keys of a stage with `matrix` in which `$NAME` and `${NAME}` stand for the values of its variables."""
-
-OF_A_CONTAINER = frozenset(SETTINGS) - {"noLog", "triggers", "when"} | {"services"}
-OF_A_CONTAINER = frozenset(SETTINGS) - {"noLog", "triggers", "when"} | {"concurrency"}
+OF_A_CONTAINER = frozenset(SETTINGS) - {"noLog", "triggers", "when"} | {"concurrency", "services"}
 """Keys without effect if nothing is run and nothing is built."""
 
 OF_A_SCRIPT = OF_A_CONTAINER - {"cache", "concurrency", "network", "platform", "pull", "retries", "stopGrace", "timeout"} | {
