@@ -19,6 +19,7 @@ UPKEEP: dict[str, Any] = {
     "keep_runs": None,
     "keep_size": None,
     "keep_cache_days": None,
+    "keep_build_cache": None,
     "cache_size": 10 * 1024**3,
     "cache_days": 30,
     "cache_audit": 0,
@@ -118,6 +119,7 @@ def test_every_setting_can_come_from_the_environment() -> None:
             "DOCKERCISE_KEEP_RUNS": "100",
             "DOCKERCISE_KEEP_SIZE": "10g",
             "DOCKERCISE_KEEP_CACHE_DAYS": "90",
+            "DOCKERCISE_KEEP_BUILD_CACHE": "20g",
             "DOCKERCISE_CACHE_SIZE": "2t",
             "DOCKERCISE_CACHE_DAYS": "365",
             "DOCKERCISE_CACHE_AUDIT": "20",
@@ -156,6 +158,7 @@ def test_every_setting_can_come_from_the_environment() -> None:
         keep_runs=100,
         keep_size=10 * 1024**3,
         keep_cache_days=90,
+        keep_build_cache=20 * 1024**3,
         cache_size=2 * 1024**4,
         cache_days=365,
         cache_audit=20,
@@ -196,6 +199,7 @@ def test_every_setting_but_the_root_can_come_from_the_file() -> None:
             keep_runs = 20
             keep_size = "500m"
             keep_cache_days = 30
+            keep_build_cache = "1g"
             cache_size = "750m"
             cache_days = 14
             cache_audit = 1
@@ -234,6 +238,7 @@ def test_every_setting_but_the_root_can_come_from_the_file() -> None:
         keep_runs=20,
         keep_size=500 * 1024**2,
         keep_cache_days=30,
+        keep_build_cache=1024**3,
         cache_size=750 * 1024**2,
         cache_days=14,
         cache_audit=1,

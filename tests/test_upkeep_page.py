@@ -71,6 +71,7 @@ def test_the_settings_are_read(tmp_path: Path) -> None:
 
     assert (settings.keep_days, settings.keep_runs, settings.keep_size) == (30, 200, 20 * 1024**3)
     assert (settings.keep_cache_days, settings.gc_after_runs) == (90, True)
+    assert settings.keep_build_cache == 20 * 1024**3
     assert (settings.cache_size, settings.cache_days, settings.cache_audit) == (20 * 1024**3, 60, 20)
     assert set(re.findall(r"^(\w+) =", text, re.MULTILINE)) == {
         name for name in settings.origins if name.startswith(("keep_", "cache_", "gc_"))

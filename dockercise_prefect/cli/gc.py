@@ -22,8 +22,9 @@ def gc(*, dry_run: bool, results: str | None, as_json: bool) -> int:
 
     Dead runs get Crashed in Prefect, their records say so, and what they left on the engine is removed. Unsent records are
     sent. What stages with `cache` have left is removed if it is too old or too much (cache_days, cache_size). The settings
-    keep_days, keep_runs, keep_size and keep_cache_days say which records, clones and outputs of packages are removed; without
-    them, none. Exit status: 0 done, 3 the engine, Prefect or a place of records failed, 4 nothing to do.
+    keep_days, keep_runs, keep_size and keep_cache_days say which records, clones and outputs of packages are removed, and
+    keep_build_cache how much of the engine's build cache is kept; without them, none. Exit status: 0 done, 3 the engine,
+    Prefect or a place of records failed, 4 nothing to do.
     """
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # Prefect reads this when it is imported
     from dockercise_prefect.cli.present.garbage import outcome_line, total_line

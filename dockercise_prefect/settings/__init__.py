@@ -50,6 +50,7 @@ class Settings:
         keep_runs: how many records of a pipeline are kept.
         keep_size: how many bytes the records of a pipeline may have together.
         keep_cache_days: after how many days clones of repositories and the output of packages are removed, if nobody uses them.
+        keep_build_cache: how many bytes the engine's build cache may have after `gc`; None for no limit of ours.
         cache_size: how many bytes what stages with `cache` have left may have together in a place of results.
         cache_days: after how many days such a stage cannot be spared any more because of what a run has left.
         cache_audit: one in so many stages that would be reused is run all the same, and compared; 0 for none.
@@ -86,6 +87,7 @@ class Settings:
     keep_runs: int | None
     keep_size: int | None
     keep_cache_days: int | None
+    keep_build_cache: int | None
     cache_size: int
     cache_days: int
     cache_audit: int
@@ -153,6 +155,7 @@ _KEYS = {
     "keep_runs": _Key(values.positive),
     "keep_size": _Key(values.amount),
     "keep_cache_days": _Key(values.positive),
+    "keep_build_cache": _Key(values.amount),
     "cache_size": _Key(values.amount),
     "cache_days": _Key(values.positive),
     "cache_audit": _Key(values.natural),
@@ -269,6 +272,7 @@ def load(
         "keep_runs": None,
         "keep_size": None,
         "keep_cache_days": None,
+        "keep_build_cache": None,
         "cache_size": 10 << 30,
         "cache_days": 30,
         "cache_audit": 0,

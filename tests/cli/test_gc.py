@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -25,6 +27,7 @@ from dockercise_prefect.results.places.folder import FolderObjects
 from dockercise_prefect.results.places.objects import Objects
 from dockercise_prefect.results.record.unsent import UNSENT, Destination, UnsentRun
 from dockercise_prefect.runtime.cleanup.removal import remove_all
+from dockercise_prefect.runtime.docker.build_cache import BuildCache
 from dockercise_prefect.runtime.docker.engine import DockerEngine
 from dockercise_prefect.settings import read_settings
 from tests.engines.scripted import BUSYBOX
@@ -174,6 +177,30 @@ def test_caches_are_bounded_too(command: Command, data: Path, monkeypatch: pytes
     assert "removed what packages printed (1 file)" in said.out
     assert sorted(path.name for path in data.glob("*/*.git")) == ["new.git"]
     assert sorted(path.name for path in data.glob("packages/*")) == ["new.yaml"]
+
+
+def test_the_build_cache_is_bounded(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `keep_build_cache`, what a build has left is removed down to that size; a dry run only says so."""
+    (tmp_path / "Dockerfile").write_text(
+        f"FROM {BUSYBOX} AS big\nRUN head -c 9000000 /dev/urandom >/big\nFROM {BUSYBOX}\nCOPY --from=big /bin /x\n"
+    )
+    built = ["docker", "build", "--quiet", str(tmp_path)]
+    image = subprocess.run(
+        built, check=True, capture_output=True, text=True, env=os.environ | {"DOCKER_BUILDKIT": "1"}, timeout=300
+    ).stdout.strip()
+    subprocess.run(["docker", "image", "rm", image], check=True, capture_output=True, timeout=60)
+    monkeypatch.setenv("DOCKERCISE_KEEP_BUILD_CACHE", "8m")
+
+    dry = command("gc", "--dry-run", "--json")
+    with closing(BuildCache.connect()) as cache:
+        before = cache.size()
+        said = command("gc")
+        after = cache.size()
+
+    (item,) = [item for item in json.loads(dry.out)["items"] if item["kind"] == "build cache"]
+    assert item["why"].endswith("more than 8m (keep_build_cache)")
+    assert before > 8 << 20 >= after
+    assert "removed what was not used longest of the engine's build cache" in said.out
 
 
 def left_in_cache(objects: Objects, days: int, text: bytes) -> str:

@@ -19,7 +19,7 @@ _STYLES = {
     CheckStatus.PROBLEM: "red",
 }
 _NOTHING = "none"
-_SIZES = {"keep_size", "cache_size", "untrusted_memory", "untrusted_output", "untrusted_volume"}
+_SIZES = {"keep_build_cache", "keep_size", "cache_size", "untrusted_memory", "untrusted_output", "untrusted_volume"}
 _DURATIONS = {"untrusted_timeout"}
 
 

@@ -20,6 +20,7 @@ from dockercise_prefect.orchestration.prefect.api import LOST
 from dockercise_prefect.orchestration.prefect.engine_login import connect_engine
 from dockercise_prefect.orchestration.registrations.checkout import FOLDER as REPOSITORIES
 from dockercise_prefect.orchestration.reuse.sources import RUNS
+from dockercise_prefect.quantities import shown_bytes
 from dockercise_prefect.repository.idle_mirrors import idle_mirrors
 from dockercise_prefect.results.opening import open_objects
 from dockercise_prefect.results.places.folder import FolderObjects
@@ -37,6 +38,7 @@ from dockercise_prefect.results.upkeep.stored_runs import UnwantedRecord, refres
 from dockercise_prefect.runtime.cleanup.labels import AFTER_CRASH, FLOW_RUN
 from dockercise_prefect.runtime.cleanup.ownership import ownerless, this_process
 from dockercise_prefect.runtime.cleanup.removal import counted, remove_all
+from dockercise_prefect.runtime.docker.build_cache import BuildCache
 from dockercise_prefect.runtime.engine import Engine, Leftover
 from dockercise_prefect.settings import Settings
 
@@ -88,6 +90,7 @@ class Chores:
             Chore(Kind.CACHE, self.cached),
             Chore(Kind.REPOSITORY, self.mirrors),
             Chore(Kind.PACKAGES, self.packages),
+            Chore(Kind.BUILD_CACHE, self.build_cache),
         )
 
     def cleanups(self) -> Iterator[Item]:
@@ -216,6 +219,18 @@ class Chores:
             why = f"older than {days_in_words(self._settings.keep_cache_days or 0)} (keep_cache_days)"
             size = sum(file.size for file in files)
             yield Item(Kind.PACKAGES, Verb.REMOVE, name, why, partial(remove_files, files), size)
+
+    def build_cache(self) -> Iterator[Item]:
+        """The part of the engine's build cache that exceeds the limit of the settings."""
+        limit = self._settings.keep_build_cache
+        if limit is None:
+            return
+        with closing(BuildCache.connect()) as cache:
+            size = cache.size()
+            if size > limit:
+                why = f"it has {shown_bytes(size)}, more than {shown_bytes(limit)} (keep_build_cache)"
+                name = "what was not used longest of the engine's build cache"
+                yield Item(Kind.BUILD_CACHE, Verb.REMOVE, name, why, partial(cache.shrink, limit), size - limit)
 
     def _dead(self) -> Lost:
         """The dead runs. Looked for once, since it may take a while."""

@@ -18,6 +18,7 @@ class Kind(StrEnum):
     CACHE = "cache"
     REPOSITORY = "repository"
     PACKAGES = "packages"
+    BUILD_CACHE = "build cache"
 
 
 class Verb(StrEnum):
