@@ -18,10 +18,11 @@ from dockercise_prefect.orchestration.run.outputs import restored_volume
 from dockercise_prefect.orchestration.run.run import git_of
 from dockercise_prefect.orchestration.shell.code import code_of, with_own_folders
 from dockercise_prefect.orchestration.shell.images import with_exact_image
+from dockercise_prefect.orchestration.shell.lines import is_member, line_of
 from dockercise_prefect.orchestration.shell.outputs import RecordedOutputs
 from dockercise_prefect.orchestration.shell.plan import Left, Plan, planned
 from dockercise_prefect.orchestration.shell.variables import found_again
-from dockercise_prefect.pipeline import Dependency, DependencyKind, Pipeline, Stage, StageName
+from dockercise_prefect.pipeline import EACH_VARIABLE, Dependency, DependencyKind, Pipeline, Stage, StageName
 from dockercise_prefect.pipeline.instances import seen_as
 from dockercise_prefect.results.reading.run_view import RunView
 from dockercise_prefect.runtime.attempts import StagePorts
@@ -184,7 +185,7 @@ class _Shell:
         with Workspace(self._engine, pipeline, identity, how, self._visit.notify, attempts.run) as workspace:
             workspace.prepare()
             self._compare_code(workspace.code_digest)
-            ports = StagePorts(texts=VariableTexts(pipeline, texts), outputs=self._outputs)
+            ports = StagePorts(texts=VariableTexts(pipeline, texts, self._lines()), outputs=self._outputs)
             restored: dict[StageName, JobResult] = {}
             for stage in stages:
                 for left in self._plan.inputs[stage.name]:
@@ -195,6 +196,12 @@ class _Shell:
                 if stage is not stages[-1] and not result.status.succeeded:
                     raise StageError(f"the image of {stage.name} could not be built again: {result.message}")
         return self._exit_code(result)
+
+    def _lines(self) -> dict[StageName, str]:
+        """The line of the stage, if it is a member of a group, unless the user has to give it."""
+        stage = self._visit.view.stage(self._visit.stage)
+        is_known = is_member(stage) and EACH_VARIABLE not in self._plan.lost[stage.name]
+        return {stage.name: line_of(stage, self._visit.view)} if is_known else {}
 
     def _with_inputs(self, stage: Stage) -> Stage:
         """The stage with edges to the stages that it needs, which say where it finds what they printed."""

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from dockercise_prefect.errors import UsageError
+from dockercise_prefect.orchestration.shell.lines import is_member, printers_of
 from dockercise_prefect.pipeline import (
+    EACH_VARIABLE,
     DependencyKind,
     EngineVolume,
     HostPath,
@@ -87,6 +89,9 @@ def planned(view: RunView, name: StageName, facts: RunFacts | None, whose: str |
         StorageError: the record cannot be read.
     """
     stage = view.stage(name)
+    if stage.is_group:
+        hint = f"name a member of a run: `dockercise shell RUN '{name}(…)'`"
+        raise UsageError(f"{name} has a member for each line, and a shell is in one of them", hint)
     if not stage.starts_container:
         what = "only builds an image" if stage.build is not None else "has no container"
         raise UsageError(f"{name} {what}, so there is nothing to open a shell in", "choose a stage that runs something")
@@ -98,6 +103,8 @@ def planned(view: RunView, name: StageName, facts: RunFacts | None, whose: str |
         hint = "`dockercise run` makes it again; a shell in an earlier stage may need less"
         raise UsageError(f"a shell in {name} needs what {whose or view.run.run_id} does not have:{lines}", hint)
     lost = {each.name: dict(_lost(each, left, view.pipeline, facts)) for each in stages}
+    if is_member(stage):
+        lost[name] |= dict(_lost_line(stage, view))
     return Plan(
         stages=[_alone(each, lost[each.name]) for each in stages],
         inputs={each.name: [found for needed in each.needs if (found := left[needed]) and found.ran] for each in stages},
@@ -133,8 +140,10 @@ def _left(view: RunView, name: StageName) -> Left | None:
 def _alone(stage: Stage, lost: Mapping[str, str]) -> Stage:
     """The stage without edges, except to the builder of its image: no other stage runs. Lost variables come from outside."""
     env = {name: HostVariable(name) if name in lost else source for name, source in stage.env.items()}
+    if EACH_VARIABLE in lost:
+        env[EACH_VARIABLE] = HostVariable(EACH_VARIABLE)
     edges = tuple(edge for edge in stage.depends_on if edge.kind is DependencyKind.IMG)
-    return replace(stage, env=env, depends_on=edges, retries=None, timeout=None, cache=None)
+    return replace(stage, env=env, depends_on=edges, retries=None, timeout=None, cache=None, each=None)
 
 
 def _mounted(stage: Stage) -> Iterator[StageName]:
@@ -207,6 +216,14 @@ def _lost(
                     yield variable, f"the value of {found.stage.name}, which is not in the record: {_why(found, 'output')}"
             case LiteralValue() if masked and variable in secret:
                 yield variable, "a secret text of the pipeline, which is not in the record"
+
+
+def _lost_line(member: Stage, view: RunView) -> Iterator[tuple[str, str]]:
+    """The variable with the line of a member, with the reason, if the record does not have the line."""
+    for name in printers_of(member, view.pipeline):
+        found = _left(view, name)
+        if found is not None and _is_unread(found):
+            yield EACH_VARIABLE, f"a line of {name}, which is not in the record: {_why(found, 'output')}"
 
 
 def _is_unread(left: Left) -> bool:
