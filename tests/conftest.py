@@ -6,6 +6,7 @@ import signal
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = [
+    "tests.engines.buildkit",
     "tests.engines.fixtures",
     "tests.support.suite.acceptance",
     "tests.support.command",

@@ -179,6 +179,7 @@ def test_caches_are_bounded_too(command: Command, data: Path, monkeypatch: pytes
     assert sorted(path.name for path in data.glob("packages/*")) == ["new.yaml"]
 
 
+@pytest.mark.usefixtures("buildkit")
 def test_the_build_cache_is_bounded(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With `keep_build_cache`, what a build has left is removed down to that size; a dry run only says so."""
     (tmp_path / "Dockerfile").write_text(

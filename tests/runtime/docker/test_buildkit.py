@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
-import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
@@ -19,8 +17,7 @@ from dockercise_prefect.errors import EngineError
 from dockercise_prefect.pipeline import PullPolicy, built_from, code, host, stage
 from dockercise_prefect.runtime.cleanup.removal import remove_all
 from dockercise_prefect.runtime.docker.buildkit import arguments, failed_end
-from dockercise_prefect.runtime.docker.command import BuildCommand, find_build_command
-from dockercise_prefect.runtime.docker.connection import Address, connect
+from dockercise_prefect.runtime.docker.connection import connect
 from dockercise_prefect.runtime.docker.engine import DockerEngine
 from dockercise_prefect.runtime.docker.marks import build_name
 from dockercise_prefect.runtime.engine import Leftover
@@ -35,25 +32,6 @@ Labels = Mapping[str, str]
 FILE = tar_of((member("f"), b"hello\n"))
 
 needs_engine = pytest.mark.docker
-
-
-@pytest.fixture
-def buildkit(monkeypatch: pytest.MonkeyPatch, docker_engine: DockerEngine) -> Iterator[DockerEngine]:
-    """The real engine, with a `docker` command that can build with BuildKit: the first such one on the path."""
-    monkeypatch.delenv("DOCKER_BUILDKIT")
-    address = Address(docker_engine.info().url, "a test")
-    for folder in os.environ["PATH"].split(os.pathsep):
-        if not shutil.which("docker", path=folder):
-            continue
-        monkeypatch.setenv("PATH", folder, prepend=os.pathsep)
-        if isinstance(find_build_command(address, os.environ), BuildCommand):
-            break
-    else:
-        pytest.fail(
-            "no `docker` command on the path can build with BuildKit: install docker-buildx, or Debian's docker.io 20.10"
-        )
-    with closing(DockerEngine.connect()) as engine:
-        yield engine
 
 
 @pytest.fixture
