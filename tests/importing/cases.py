@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import chdir
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -31,11 +32,11 @@ def file_of(name: str) -> Path:
 def expected(name: str) -> dict[str, str]:
     """The files that belong in a case's folder in addition to the one that is imported, with their contents."""
     file = file_of(name)
-    result = CliRunner().invoke(dockercise, ["import", str(file), "--from", kind_of(name).value, "-o", "-"])
+    with chdir(file.parent):
+        result = CliRunner().invoke(dockercise, ["import", file.name, "--from", kind_of(name).value, "-o", "-"])
     if result.exception is not None:
         raise result.exception
-    plain = [text.replace(str(file), file.name) for text in (result.stdout, result.stderr)]
-    return dict(zip((DRAFT, TABLE), plain, strict=True))
+    return {DRAFT: result.stdout, TABLE: result.stderr}
 
 
 def rewrite() -> None:
