@@ -38,6 +38,7 @@ NOT_SEEN_IN_A_SCHEMA = {
     Code.NOTHING_TO_RUN_IN: "the image may be a default, of another file",
     Code.NO_EFFECT: "the image may be a default, of another file",
     Code.NO_MEMBERS: "the image may be a default, of another file",
+    Code.WRONG_WITH: "the parameters of packages",
     Code.TWO_PROGRAMS: "two keys exclude each other, and one may be a default",
     Code.IMAGE_AND_BUILD: "two keys exclude each other, and one may be a default",
     Code.NO_IMAGE_LEFT: "names of stages",

@@ -9,7 +9,7 @@ from dockercise_prefect.compiler.reading import mounts, names, variables
 from dockercise_prefect.compiler.reading.lifecycle import parts_of
 from dockercise_prefect.compiler.reading.mounts import Mounts, PlacedMount
 from dockercise_prefect.compiler.reading.scripts import script
-from dockercise_prefect.compiler.reading.shapes import Key, Schema, key_names, mapping_of, matcher, scalar
+from dockercise_prefect.compiler.reading.shapes import Key, Schema, key_names, mapping_of, matcher, or_expanded, scalar
 from dockercise_prefect.compiler.reading.values import Field, duration, image, processors, size, word
 from dockercise_prefect.compiler.reading.variables import Variable, Variables
 from dockercise_prefect.compiler.spelling.keys_of_other_tools import hint_for_key
@@ -47,7 +47,7 @@ _READY_KEYS = {
 _IMAGE: Schema = scalar(rf"{IMAGE_SOURCE}|{names.NAME_SOURCE}", "write a stage, or name, name:tag or registry/name:tag")
 
 _KEYS = {
-    "img": Key(_IMAGE, "An image, or a stage whose image is used."),
+    "img": Key(or_expanded(_IMAGE), "An image, or a stage whose image is used."),
     "run": Key(script.schema, "A shell script instead of the image's own entrypoint and command."),
     "env": Key(variables.SCHEMA, "Variables, as in a stage."),
     "vol": Key(mounts.SCHEMA, "Mounts, as in a stage."),
@@ -55,15 +55,15 @@ _KEYS = {
         {"anyOf": [*script.schema["anyOf"], mapping_of(_READY_KEYS)]},
         "A script that succeeds when the service is ready, or `{run, timeout}`; by default the health check of the image.",
     ),
-    "user": Key(word.schema, "As in `docker run`: a name, `1000` or `1000:100`."),
-    "memory": Key(size.schema, "`512m`, `2g`; at least `6m`."),
-    "cpus": Key(processors.schema, "How many processors, at least 0.01."),
+    "user": Key(or_expanded(word.schema), "As in `docker run`: a name, `1000` or `1000:100`."),
+    "memory": Key(or_expanded(size.schema), "`512m`, `2g`; at least `6m`."),
+    "cpus": Key(or_expanded(processors.schema), "How many processors, at least 0.01."),
 }
 
 SCHEMA: Schema = {
     "type": "object",
     "propertyNames": key_names(_NAME_SOURCE, "write lower-case letters, digits, - and _, at most 63"),
-    "additionalProperties": {"anyOf": [_IMAGE, mapping_of(_KEYS, required=["img"])]},
+    "additionalProperties": {"anyOf": [or_expanded(_IMAGE), mapping_of(_KEYS, required=["img"])]},
 }
 """What can be written in `services`."""
 

@@ -11,12 +11,13 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from dockercise_prefect.errors import StorageError
 from dockercise_prefect.results.report.pages import LIVE, page, script_source
 from dockercise_prefect.results.report.run_page import SCRIPT
+from dockercise_prefect.results.report.runs_page import SCRIPT as GRID
 
 PAGE_POLICY = "; ".join(
     (
         "default-src 'none'",
         "style-src 'unsafe-inline'",
-        f"script-src {' '.join(map(script_source, (LIVE, SCRIPT)))}",
+        f"script-src {' '.join(map(script_source, (LIVE, SCRIPT, GRID)))}",
         "connect-src 'self'",
         "base-uri 'none'",
         "form-action 'none'",

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 from prefect.client.schemas.objects import FlowRun
 
 from dockercise_prefect.errors import NothingToDoError, UsageError
@@ -71,8 +72,9 @@ class Asked:
 
     def flow_run(self) -> FlowRun:
         """The flow run, as Prefect has it now."""
-        found = [one for one in self.client.read_flow_runs(limit=50) if one.name == self.run_id]
-        return found[0]
+        named = FlowRunFilter(name=FlowRunFilterName(any_=[self.run_id]))
+        (found,) = self.client.read_flow_runs(flow_run_filter=named)
+        return found
 
 
 @pytest.fixture
