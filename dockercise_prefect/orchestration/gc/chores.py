@@ -38,7 +38,7 @@ from dockercise_prefect.results.upkeep.stored_runs import UnwantedRecord, refres
 from dockercise_prefect.runtime.cleanup.labels import AFTER_CRASH, FLOW_RUN
 from dockercise_prefect.runtime.cleanup.ownership import ownerless, this_process
 from dockercise_prefect.runtime.cleanup.removal import counted, remove_all
-from dockercise_prefect.runtime.docker.build_cache import BuildCache
+from dockercise_prefect.runtime.docker.facts import EngineInspection
 from dockercise_prefect.runtime.engine import Engine, Leftover
 from dockercise_prefect.settings import Settings
 
@@ -225,12 +225,15 @@ class Chores:
         limit = self._settings.keep_build_cache
         if limit is None:
             return
-        with closing(BuildCache.connect()) as cache:
-            size = cache.size()
+        inspection = EngineInspection.connect()
+        with closing(inspection.engine):
+            size = inspection.usage().build_cache
             if size > limit:
                 why = f"it has {shown_bytes(size)}, more than {shown_bytes(limit)} (keep_build_cache)"
                 name = "what was not used longest of the engine's build cache"
-                yield Item(Kind.BUILD_CACHE, Verb.REMOVE, name, why, partial(cache.shrink, limit), size - limit)
+                yield Item(
+                    Kind.BUILD_CACHE, Verb.REMOVE, name, why, partial(inspection.shrink_build_cache, limit), size - limit
+                )
 
     def _dead(self) -> Lost:
         """The dead runs. Looked for once, since it may take a while."""

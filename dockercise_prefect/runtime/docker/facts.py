@@ -104,6 +104,11 @@ class EngineInspection:
         with engine_errors(f"cannot find out how much space the engine at {self._address.shown} uses"):
             return usage_of(self._client.df())
 
+    def shrink_build_cache(self, size: int) -> None:
+        """Remove what was not used for the longest time, until at most so many bytes are left. What a build uses stays."""
+        with engine_errors(f"cannot make the build cache of the engine at {self._address.shown} smaller"):
+            self._client.prune_builds(keep_storage=size, all=True)
+
 
 def facts_of(
     version: Mapping[str, Any], info: Mapping[str, Any], address: Address, room: Room | None, *, before: float, after: float
