@@ -74,6 +74,8 @@ VALUES_NOT_SEEN_IN_A_SCHEMA = {
     "is not a whole number from": "an expression does not compare numbers",
     "is neither an exit code nor a failure": "an expression does not compare numbers",
     "is not a command": "a text that begins with a dash may be an argument of an entrypoint",
+    "is not the name of a group": "a number may be the name of a group if it is quoted",
+    "the entry names no variable": "the keys of a mapping are not counted",
     "a quote is not closed": "a shell's quotes, and the entrypoint may be a default",
     "is not the name or the path of one program": "white space at the ends of a text has no effect",
     "`false` has no meaning here": "any text may be the name of a program",

@@ -172,7 +172,11 @@ class _Reader:
             return entries
         for item in items:
             field = Field(self._field.owner, f"matrix: {key}", item, self._field.findings)
-            if not isinstance(written, List) or not isinstance(item, MappingNode) or not item.by_text:
+            if isinstance(written, List) and isinstance(item, MappingNode) and not item.by_text:
+                self.failed = True
+                field.wrong_value("the entry names no variable", f"write `{key}: [{{python: 3.12, db: pg}}]`")
+                continue
+            if not isinstance(written, List) or not isinstance(item, MappingNode):
                 self.failed = True
                 field.wrong_type("a list of mappings", f"write `{key}: [{{python: 3.12, db: pg}}]`")
                 continue
